@@ -1,0 +1,5 @@
+//! Rules and words: pure values and functions, no I/O, nothing async.
+
+pub mod connect;
+pub mod session;
+pub mod tenant;

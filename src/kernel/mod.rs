@@ -1,0 +1,10 @@
+//! The ground floor: words and values every other floor stands on. No I/O, nothing async.
+
+pub mod clock;
+pub mod crm_id;
+pub mod fault;
+pub mod id;
+pub mod locale;
+pub mod phone;
+pub mod seal;
+pub mod secret;

@@ -1,0 +1,207 @@
+//! The database: one SQL text, two engines behind one enum.
+//!
+//! # Decision
+//! An enum of drivers and a macro that types each function body once per engine (house rule: one portable dialect). The price
+//! is that statements are not checked by the compiler; `sql.rs` prepares every one of them on both engines in a test instead.
+//!
+//! SQLite has one writer connection and several readers; a unit of work begins with `BEGIN IMMEDIATE`, so it waits for its
+//! turn instead of failing in the middle. Commits are fully synchronous: acknowledged means on the disk. Never await the
+//! outside world while holding a [`Conn`], and never open a unit of work inside another.
+
+use std::fs::{File, OpenOptions};
+use std::path::{Path, PathBuf};
+use std::str::FromStr as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::pool::PoolConnection;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction};
+
+use super::error::Error;
+
+static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
+
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+const SQLITE_READERS: u32 = 4;
+/// Also bounds how many hook batches commit at once on PostgreSQL.
+const POSTGRES_CONNECTIONS: u32 = 16;
+
+/// A handle on the database; cheap to clone.
+#[derive(Debug, Clone)]
+pub enum Db {
+    Sqlite { writer: SqlitePool, readers: SqlitePool, _lock: Arc<File> },
+    Postgres(PgPool),
+}
+
+/// One connection, held for one short piece of work.
+pub enum Conn {
+    Sqlite(Held<Sqlite>),
+    Postgres(Held<Postgres>),
+}
+
+/// A connection that reads, or a transaction that writes.
+pub enum Held<D: sqlx::Database> {
+    Read(PoolConnection<D>),
+    Write(Transaction<'static, D>),
+}
+
+impl<D: sqlx::Database> std::ops::Deref for Held<D> {
+    type Target = D::Connection;
+    fn deref(&self) -> &Self::Target {
+        match self {
+            Self::Read(connection) => connection,
+            Self::Write(transaction) => transaction,
+        }
+    }
+}
+
+impl<D: sqlx::Database> std::ops::DerefMut for Held<D> {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        match self {
+            Self::Read(connection) => connection,
+            Self::Write(transaction) => transaction,
+        }
+    }
+}
+
+/// Runs the same body on whichever engine the connection belongs to.
+macro_rules! on {
+    ($conn:expr, $c:ident => $body:expr) => {
+        match $conn {
+            $crate::storage::db::Conn::Sqlite(held) => {
+                let $c = &mut **held;
+                $body
+            }
+            $crate::storage::db::Conn::Postgres(held) => {
+                let $c = &mut **held;
+                $body
+            }
+        }
+    };
+}
+pub(crate) use on;
+
+impl Db {
+    /// Opens the database named by `url` (`sqlite:PATH` or `postgres://…`) and brings its tables up to date.
+    pub async fn open(url: &str) -> Result<Self, Error> {
+        let db = Self::connect(url).await?;
+        db.migrate().await?;
+        Ok(db)
+    }
+
+    /// Opens the database without touching its tables.
+    pub async fn connect(url: &str) -> Result<Self, Error> {
+        if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+            return Self::connect_postgres(url).await;
+        }
+        let Some(path) = url.strip_prefix("sqlite:") else {
+            return Err(Error::Url("DATABASE_URL must begin with postgres:// or sqlite:".to_owned()));
+        };
+        Self::connect_sqlite(Path::new(path.trim_start_matches("//"))).await
+    }
+
+    async fn connect_postgres(url: &str) -> Result<Self, Error> {
+        let options = PgConnectOptions::from_str(url)?.application_name("salonbridge");
+        let pool = PgPoolOptions::new()
+            .max_connections(POSTGRES_CONNECTIONS)
+            .acquire_timeout(ACQUIRE_TIMEOUT)
+            .connect_with(options)
+            .await?;
+        Ok(Self::Postgres(pool))
+    }
+
+    async fn connect_sqlite(path: &Path) -> Result<Self, Error> {
+        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+            std::fs::create_dir_all(folder).map_err(|e| Error::Unavailable(sqlx::Error::Io(e)))?;
+        }
+        let lock = lock_file(path)?;
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .busy_timeout(ACQUIRE_TIMEOUT)
+            .foreign_keys(true)
+            .pragma("secure_delete", "on");
+        let writer = SqlitePoolOptions::new()
+            .max_connections(1)
+            .acquire_timeout(ACQUIRE_TIMEOUT)
+            .connect_with(options.clone())
+            .await?;
+        let readers = SqlitePoolOptions::new()
+            .max_connections(SQLITE_READERS)
+            .acquire_timeout(ACQUIRE_TIMEOUT)
+            .connect_with(options.read_only(true))
+            .await?;
+        Ok(Self::Sqlite { writer, readers, _lock: Arc::new(lock) })
+    }
+
+    pub async fn migrate(&self) -> Result<(), Error> {
+        match self {
+            Self::Sqlite { writer, .. } => MIGRATIONS.run(writer).await?,
+            Self::Postgres(pool) => MIGRATIONS.run(pool).await?,
+        }
+        Ok(())
+    }
+
+    /// A connection for reading. It must be dropped before a unit of work is begun.
+    pub async fn read(&self) -> Result<Conn, Error> {
+        Ok(match self {
+            Self::Sqlite { readers, .. } => Conn::Sqlite(Held::Read(readers.acquire().await?)),
+            Self::Postgres(pool) => Conn::Postgres(Held::Read(pool.acquire().await?)),
+        })
+    }
+
+    /// Begins a unit of work. Dropped without [`Conn::commit`], it never happened.
+    pub async fn begin(&self) -> Result<Conn, Error> {
+        Ok(match self {
+            Self::Sqlite { writer, .. } => {
+                Conn::Sqlite(Held::Write(writer.begin_with("BEGIN IMMEDIATE").await?))
+            }
+            Self::Postgres(pool) => Conn::Postgres(Held::Write(pool.begin().await?)),
+        })
+    }
+
+    #[must_use]
+    pub fn is_postgres(&self) -> bool {
+        matches!(self, Self::Postgres(_))
+    }
+
+    /// Closes every connection; on SQLite this folds the write-ahead log into the file.
+    pub async fn close(&self) {
+        match self {
+            Self::Sqlite { writer, readers, .. } => {
+                readers.close().await;
+                writer.close().await;
+            }
+            Self::Postgres(pool) => pool.close().await,
+        }
+    }
+}
+
+impl Conn {
+    pub async fn commit(self) -> Result<(), Error> {
+        match self {
+            Self::Sqlite(Held::Write(transaction)) => transaction.commit().await?,
+            Self::Postgres(Held::Write(transaction)) => transaction.commit().await?,
+            Self::Sqlite(Held::Read(_)) | Self::Postgres(Held::Read(_)) => {}
+        }
+        Ok(())
+    }
+
+    #[must_use]
+    pub fn is_postgres(&self) -> bool {
+        matches!(self, Self::Postgres(_))
+    }
+}
+
+/// SQLite would let a second process in and starve both; WhatsApp sessions would fight. One file, one process.
+fn lock_file(database: &Path) -> Result<File, Error> {
+    let path = PathBuf::from(format!("{}.lock", database.display()));
+    let io = |e| Error::Unavailable(sqlx::Error::Io(e));
+    let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path).map_err(io)?;
+    file.try_lock().map_err(|_| Error::InUse(database.display().to_string()))?;
+    Ok(file)
+}

@@ -1,0 +1,59 @@
+//! What storage can answer instead of a row.
+
+use crate::kernel::fault::{Fault, Retry};
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A unique key said no.
+    #[error("{0} is already taken")]
+    Conflict(String),
+    /// A row that our own code cannot have written.
+    #[error("{table}.{column} of {id} makes no sense")]
+    Inconsistent { table: &'static str, column: &'static str, id: String },
+    /// The database is locked, full or gone. Nothing was written.
+    #[error("the database did not answer")]
+    Unavailable(#[source] sqlx::Error),
+    #[error("the database refused a statement")]
+    Driver(#[source] sqlx::Error),
+    #[error("the database's tables could not be brought up to date")]
+    Migrate(#[from] sqlx::migrate::MigrateError),
+    /// Another process has this SQLite file open.
+    #[error(
+        "{0} is in use by another salonbridge process: stop that one first, or use PostgreSQL (DATABASE_URL) to run several"
+    )]
+    InUse(String),
+    #[error("{0}")]
+    Url(String),
+}
+
+impl From<sqlx::Error> for Error {
+    fn from(error: sqlx::Error) -> Self {
+        match &error {
+            sqlx::Error::Database(db) if db.is_unique_violation() => {
+                Self::Conflict(db.constraint().or(db.table()).unwrap_or("a unique key").to_owned())
+            }
+            sqlx::Error::Database(db) if is_passing(db.code().as_deref()) => Self::Unavailable(error),
+            sqlx::Error::Io(_)
+            | sqlx::Error::PoolTimedOut
+            | sqlx::Error::PoolClosed
+            | sqlx::Error::Tls(_) => Self::Unavailable(error),
+            _ => Self::Driver(error),
+        }
+    }
+}
+
+/// Codes of states that pass: SQLite busy, locked, full, I/O; PostgreSQL connection, resource, operator intervention.
+fn is_passing(code: Option<&str>) -> bool {
+    let Some(code) = code else { return false };
+    matches!(code, "5" | "6" | "10" | "13" | "261" | "517" | "773")
+        || code.len() == 5 && ["08", "53", "57", "40", "25"].iter().any(|class| code.starts_with(class))
+}
+
+impl Fault for Error {
+    fn retry(&self) -> Retry {
+        match self {
+            Self::Unavailable(_) => Retry::Backoff,
+            _ => Retry::Never,
+        }
+    }
+}

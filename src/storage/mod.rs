@@ -1,0 +1,19 @@
+//! What we keep: one file per table, small functions that take a connection and a tenant.
+//!
+//! Every statement that touches a tenant's rows says so (`tenant_id = $n`); `tests/it/tidy.rs` holds that.
+
+pub mod catalog;
+pub mod db;
+pub mod decision;
+pub mod error;
+pub mod inbox;
+pub mod job;
+pub mod outbox;
+pub mod record;
+pub mod sql;
+pub mod tenant;
+pub mod wa_session;
+pub mod wa_value;
+
+pub use db::{Conn, Db};
+pub use error::Error;

@@ -1,0 +1,33 @@
+//! The register of statements: each storage file lists its own, and [`prepare_all`] has the engine check every one.
+
+use sqlx::{Executor as _, SqlSafeStr as _};
+
+use super::db::{Conn, on};
+use super::error::Error;
+
+/// Every statement of the house, with the file it stands in.
+#[must_use]
+pub fn all() -> Vec<(&'static str, &'static str)> {
+    let files: &[(&str, &[&'static str])] = &[
+        ("tenant", super::tenant::SQL),
+        ("catalog", super::catalog::SQL),
+        ("inbox", super::inbox::SQL),
+        ("job", super::job::SQL),
+        ("record", super::record::SQL),
+        ("decision", super::decision::SQL),
+        ("outbox", super::outbox::SQL),
+        ("wa_session", super::wa_session::SQL),
+        ("wa_value", super::wa_value::SQL),
+    ];
+    files.iter().flat_map(|(file, list)| list.iter().map(|sql| (*file, *sql))).collect()
+}
+
+/// Prepares every statement; the error names the first the engine does not take.
+pub async fn prepare_all(conn: &mut Conn) -> Result<usize, (String, Error)> {
+    let statements = all();
+    for (file, sql) in &statements {
+        let prepared = on!(conn, c => c.prepare(sql.into_sql_str()).await.map(drop));
+        prepared.map_err(|e| (format!("{file}: {sql}"), Error::from(e)))?;
+    }
+    Ok(statements.len())
+}
