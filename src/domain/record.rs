@@ -108,6 +108,9 @@ pub struct Record {
     pub attendance: Field<Attendance>,
     #[serde(default)]
     pub deleted: Field<bool>,
+    /// When the record was made in the CRM.
+    #[serde(default)]
+    pub created_at: Option<UnixMs>,
     /// The CRM's own time of the last change.
     #[serde(default)]
     pub changed_at: Option<UnixMs>,
@@ -125,6 +128,7 @@ impl Record {
             client: Field::Unsaid,
             attendance: Field::Unsaid,
             deleted: Field::Unsaid,
+            created_at: None,
             changed_at: None,
         }
     }
@@ -144,6 +148,7 @@ impl Record {
         self.client.learn(newer.client);
         self.attendance.learn(newer.attendance);
         self.deleted.learn(newer.deleted);
+        self.created_at = newer.created_at.or(self.created_at);
         self.changed_at = newer.changed_at.or(self.changed_at);
         true
     }
