@@ -25,6 +25,7 @@ const SET_PROGRESS: &str = "INSERT INTO sync_progress (tenant_id, part, done, to
 const LIST_PROGRESS: &str =
     "SELECT part, done, total, finished_at FROM sync_progress WHERE tenant_id = $1 ORDER BY part DESC";
 const CLEAR_PROGRESS: &str = "DELETE FROM sync_progress WHERE tenant_id = $1";
+const LAST_SYNC: &str = "SELECT MIN(finished_at) FROM sync_progress WHERE tenant_id = $1";
 const COUNT: &str = "SELECT CAST((SELECT COUNT(*) FROM service WHERE tenant_id = $1 AND active) AS BIGINT), \
      CAST((SELECT COUNT(*) FROM staff WHERE tenant_id = $1 AND active) AS BIGINT), \
      CAST((SELECT COUNT(*) FROM schedule WHERE tenant_id = $1) AS BIGINT)";
@@ -38,6 +39,7 @@ pub const SQL: &[&str] = &[
     SET_PROGRESS,
     LIST_PROGRESS,
     CLEAR_PROGRESS,
+    LAST_SYNC,
     COUNT,
 ];
 
@@ -165,6 +167,13 @@ pub async fn list_progress(conn: &mut Conn, tenant: &TenantId) -> Result<Vec<Syn
         }
     };
     Ok(["services", "staff", "schedule"].map(part).to_vec())
+}
+
+/// When the whole catalogue was last complete.
+pub async fn last_sync(conn: &mut Conn, tenant: &TenantId) -> Result<Option<UnixMs>, Error> {
+    let (at,): (Option<i64>,) =
+        on!(conn, c => sqlx::query_as(LAST_SYNC).bind(tenant.as_str()).fetch_one(c).await)?;
+    Ok(at.map(UnixMs))
 }
 
 /// Active services, active staff, known days.

@@ -175,10 +175,10 @@ pub async fn park(conn: &mut Conn, id: &str, token: &str, error: &str, now: Unix
     Ok(())
 }
 
-/// Takes back leases whose holder went away; says how many.
-pub async fn reap(conn: &mut Conn, now: UnixMs) -> Result<usize, Error> {
+/// Takes back leases that ran out before `before`; says how many.
+pub async fn reap(conn: &mut Conn, before: UnixMs, now: UnixMs) -> Result<usize, Error> {
     let expired: Vec<(String, String)> =
-        on!(conn, c => sqlx::query_as(LIST_EXPIRED).bind(now.0).fetch_all(c).await)?;
+        on!(conn, c => sqlx::query_as(LIST_EXPIRED).bind(before.0).fetch_all(c).await)?;
     for (id, token) in &expired {
         retry(conn, (id, token), now, "the process that ran it went away", true, now).await?;
     }

@@ -10,9 +10,9 @@ use crate::kernel::crm_id::RecordId;
 use crate::kernel::id::{OutboxId, TenantId};
 
 /// The same intent again is the same row; one that had been withdrawn is taken up again.
-const PLAN: &str = "INSERT INTO outbox (id, tenant_id, intent, kind, record_id, recipient, text, told, message_id, state, ticks, \
-     reason, not_before_at, deadline_at, attempts, created_at, updated_at) \
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'planned', 'none', '', $10, $11, 0, $12, $12) \
+const PLAN: &str = "INSERT INTO outbox (id, tenant_id, intent, kind, record_id, recipient, text, told, told_before, message_id, state, \
+     ticks, reason, not_before_at, deadline_at, attempts, created_at, updated_at) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $13, $9, 'planned', 'none', '', $10, $11, 0, $12, $12) \
      ON CONFLICT (tenant_id, intent) DO UPDATE SET state = 'planned', reason = '', updated_at = excluded.updated_at \
      WHERE outbox.state = 'cancelled' RETURNING id";
 const FIND: &str = "SELECT * FROM outbox WHERE tenant_id = $1 AND id = $2";
@@ -65,7 +65,9 @@ pub struct NewOutbox {
     pub record: Option<RecordId>,
     pub recipient: String,
     pub text: String,
+    /// Sealed: what the client will know once it is sent, and what it knew before; '' for nothing.
     pub told: String,
+    pub told_before: String,
     pub message_id: String,
     pub not_before: UnixMs,
     pub deadline: UnixMs,
@@ -80,7 +82,9 @@ pub struct OutboxRow {
     pub record: Option<RecordId>,
     pub recipient: String,
     pub text: String,
+    /// Sealed: what the client will know once it is sent, and what it knew before; '' for nothing.
     pub told: String,
+    pub told_before: String,
     pub message_id: String,
     pub state: OutboxState,
     pub ticks: Ticks,
@@ -89,6 +93,7 @@ pub struct OutboxRow {
     pub deadline: UnixMs,
     pub attempts: i64,
     pub created_at: UnixMs,
+    pub updated_at: UnixMs,
     pub sent_at: Option<UnixMs>,
     pub delivered_at: Option<UnixMs>,
     pub read_at: Option<UnixMs>,
@@ -103,6 +108,7 @@ struct Raw {
     recipient: String,
     text: String,
     told: String,
+    told_before: String,
     message_id: String,
     state: String,
     ticks: String,
@@ -111,6 +117,7 @@ struct Raw {
     deadline_at: i64,
     attempts: i64,
     created_at: i64,
+    updated_at: i64,
     sent_at: Option<i64>,
     delivered_at: Option<i64>,
     read_at: Option<i64>,
@@ -131,12 +138,14 @@ impl TryFrom<Raw> for OutboxRow {
             recipient: raw.recipient,
             text: raw.text,
             told: raw.told,
+            told_before: raw.told_before,
             message_id: raw.message_id,
             reason: raw.reason,
             not_before: UnixMs(raw.not_before_at),
             deadline: UnixMs(raw.deadline_at),
             attempts: raw.attempts,
             created_at: UnixMs(raw.created_at),
+            updated_at: UnixMs(raw.updated_at),
             sent_at: raw.sent_at.map(UnixMs),
             delivered_at: raw.delivered_at.map(UnixMs),
             read_at: raw.read_at.map(UnixMs),
@@ -155,7 +164,7 @@ pub async fn plan(
     let row: Option<(String,)> = on!(conn, c => sqlx::query_as(PLAN)
         .bind(new.id.as_str()).bind(tenant.as_str()).bind(&new.intent).bind(new.kind.as_str())
         .bind(new.record.map(|r| r.0)).bind(&new.recipient).bind(&new.text).bind(&new.told).bind(&new.message_id)
-        .bind(new.not_before.0).bind(new.deadline.0).bind(now.0).fetch_optional(c).await)?;
+        .bind(new.not_before.0).bind(new.deadline.0).bind(now.0).bind(&new.told_before).fetch_optional(c).await)?;
     Ok(row.map(|(id,)| OutboxId::from_stored(id)))
 }
 

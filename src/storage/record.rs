@@ -16,10 +16,11 @@ const UPSERT: &str = "INSERT INTO record (tenant_id, record_id, starts_at, delet
      updated_at = excluded.updated_at";
 const SET_TOLD: &str = "UPDATE record SET told = $3, told_revision = told_revision + 1, updated_at = $4 \
      WHERE tenant_id = $1 AND record_id = $2";
+const UNTELL: &str = "UPDATE record SET told = $3, updated_at = $4 WHERE tenant_id = $1 AND record_id = $2";
 const DELETE_ALL: &str = "DELETE FROM record WHERE tenant_id = $1";
 const COUNT: &str = "SELECT CAST(COUNT(*) AS BIGINT) FROM record WHERE tenant_id = $1";
 
-pub const SQL: &[&str] = &[FIND, UPSERT, SET_TOLD, DELETE_ALL, COUNT];
+pub const SQL: &[&str] = &[FIND, UPSERT, SET_TOLD, UNTELL, DELETE_ALL, COUNT];
 
 /// A record's row; `body` and `told` are sealed, `told` is empty until something was told.
 #[derive(Debug, Clone, FromRow)]
@@ -69,6 +70,19 @@ pub async fn set_told(
     now: UnixMs,
 ) -> Result<(), Error> {
     on!(conn, c => sqlx::query(SET_TOLD).bind(tenant.as_str()).bind(id.0).bind(told).bind(now.0)
+        .execute(c).await.map(drop))?;
+    Ok(())
+}
+
+/// Takes back what was noted for a message that did not leave. The count stays: it only has to differ from telling to telling.
+pub async fn untell(
+    conn: &mut Conn,
+    tenant: &TenantId,
+    id: RecordId,
+    told_before: &str,
+    now: UnixMs,
+) -> Result<(), Error> {
+    on!(conn, c => sqlx::query(UNTELL).bind(tenant.as_str()).bind(id.0).bind(told_before).bind(now.0)
         .execute(c).await.map(drop))?;
     Ok(())
 }

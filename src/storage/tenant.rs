@@ -23,6 +23,9 @@ const SET_STATE: &str = "UPDATE tenant SET state = $3, state_since_at = $4, upda
      WHERE id = $1 AND state = $2";
 const SET_KEYS: &str = "UPDATE tenant SET data_key = $2, api_key = $3, hook_key = $4, hook_key_hash = $5, owner = $6, \
      activated_at = NULL, number_confirmed_at = NULL, updated_at = $7 WHERE id = $1";
+/// What the key sealed is gone with it; the address answers no more.
+const DESTROY_KEYS: &str = "UPDATE tenant SET data_key = '', api_key = '', hook_key = '', hook_key_hash = id, owner = '', \
+     updated_at = $2 WHERE id = $1";
 const SET_HOOK_KEY: &str =
     "UPDATE tenant SET hook_key = $2, hook_key_hash = $3, updated_at = $4 WHERE id = $1";
 const SET_OWNER: &str = "UPDATE tenant SET owner = $2, updated_at = $3 WHERE id = $1";
@@ -41,6 +44,7 @@ pub const SQL: &[&str] = &[
     SET_PROFILE,
     SET_STATE,
     SET_KEYS,
+    DESTROY_KEYS,
     SET_HOOK_KEY,
     SET_OWNER,
     CONFIRM_NUMBER,
@@ -181,6 +185,12 @@ pub async fn set_keys(conn: &mut Conn, id: &TenantId, keys: &SealedKeys, now: Un
     on!(conn, c => sqlx::query(SET_KEYS)
         .bind(id.as_str()).bind(&keys.data_key).bind(&keys.api_key).bind(&keys.hook_key).bind(&keys.hook_key_hash)
         .bind(&keys.owner).bind(now.0).execute(c).await.map(drop))?;
+    Ok(())
+}
+
+/// Destroys every key of a tenant. Whatever they sealed cannot be read by anybody any more.
+pub async fn destroy_keys(conn: &mut Conn, id: &TenantId, now: UnixMs) -> Result<(), Error> {
+    on!(conn, c => sqlx::query(DESTROY_KEYS).bind(id.as_str()).bind(now.0).execute(c).await.map(drop))?;
     Ok(())
 }
 
