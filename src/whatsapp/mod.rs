@@ -4,3 +4,5 @@
 
 pub mod error;
 pub mod gateway;
+pub mod store;
+pub mod vault;
