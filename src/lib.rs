@@ -14,6 +14,7 @@
 //! Words: a *tenant* is one installation, a *salon* is the CRM's, a *record* is an appointment in its journal, a *session* is a
 //! linked WhatsApp device, the *inbox* is what arrived, the *outbox* what we intend to say, a *job* is a bell that rings for them.
 
+pub mod app;
 pub mod domain;
 pub mod kernel;
 pub mod storage;

@@ -1,6 +1,24 @@
 //! WhatsApp: the library behind our own trait.
 //!
 //! `whatsapp-rust` breaks its interface at every minor version and is pinned; no other floor sees a name of it.
+//!
+//! A session is owned by one task ([`live::LiveGateway`] finds it), its keys rest in a [`vault::Vault`] that the floor above
+//! brings along, and what happens to it goes to a [`gateway::Sink`].
 
 pub mod error;
 pub mod gateway;
+pub mod guard;
+mod inbound;
+pub mod live;
+mod notice;
+mod owner;
+mod pairing;
+mod registry;
+mod running;
+mod settings;
+pub mod store;
+pub mod vault;
+mod wire;
+
+pub use live::LiveGateway;
+pub use settings::{Pace, SANDBOX_VERSION, Settings};

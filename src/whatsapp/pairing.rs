@@ -1,0 +1,173 @@
+//! The steps of linking a phone: codes that are numbered, run out and are asked for anew.
+
+use std::time::Duration;
+
+use whatsapp_rust::pair_code::PairCodeOptions;
+use whatsapp_rust::prelude::Client;
+
+use crate::domain::session::{PairBy, SessionEvent};
+use crate::kernel::clock::UnixMs;
+use crate::kernel::phone::Phone;
+
+/// How many QR codes WhatsApp hands out per connection: the first holds for a minute, the others for twenty seconds each.
+const QR_CODES: u8 = 6;
+
+/// How often a code by number is renewed by itself before people are asked.
+const CODE_RENEWALS: u8 = 2;
+
+/// One linking under way.
+#[derive(Debug)]
+pub(super) struct Pairing {
+    number: u8,
+    /// The part of a code that WhatsApp chose: the same one again is the same code, drawn anew.
+    reference: String,
+    /// What is to be seen right now, for whoever joins later.
+    shown: Option<SessionEvent>,
+    /// The number a code was asked for.
+    phone: Option<Phone>,
+    renewals: u8,
+    qr_over: bool,
+}
+
+impl Pairing {
+    pub(super) fn new(by: &PairBy) -> Self {
+        let mut pairing = Self {
+            number: 0,
+            reference: String::new(),
+            shown: None,
+            phone: None,
+            renewals: CODE_RENEWALS,
+            qr_over: false,
+        };
+        if let PairBy::Code(phone) = by {
+            pairing.asked_by_number(phone.clone());
+        }
+        pairing
+    }
+
+    pub(super) fn asked_by_number(&mut self, phone: Phone) {
+        self.phone = Some(phone);
+        self.renewals = CODE_RENEWALS;
+    }
+
+    /// The code WhatsApp handed out, with its place in the row.
+    pub(super) fn qr(&mut self, code: String, ttl: Duration, now: UnixMs) -> SessionEvent {
+        let reference = code.split(',').next().unwrap_or_default();
+        if reference != self.reference {
+            self.reference = reference.to_owned();
+            self.number = self.number.saturating_add(1);
+        }
+        let of = QR_CODES.max(self.number);
+        let event = SessionEvent::Qr { code, number: self.number, of, expires_at: after(now, ttl) };
+        // A code by number that someone is typing stays what is shown to whoever joins.
+        if !matches!(self.shown, Some(SessionEvent::PairingCode { .. })) {
+            self.shown = Some(event.clone());
+        }
+        event
+    }
+
+    pub(super) fn code(&mut self, code: String, ttl: Duration, now: UnixMs) -> SessionEvent {
+        let event = SessionEvent::PairingCode { code, expires_at: after(now, ttl) };
+        self.shown = Some(event.clone());
+        event
+    }
+
+    /// The connection was lost: the next one comes with codes of its own.
+    pub(super) fn starts_over(&mut self) {
+        self.number = 0;
+        self.reference.clear();
+        self.shown = None;
+        self.qr_over = false;
+    }
+
+    pub(super) fn qr_ran_out(&mut self) {
+        self.qr_over = true;
+        if matches!(self.shown, Some(SessionEvent::Qr { .. })) {
+            self.shown = None;
+        }
+    }
+
+    /// Whether this connection still hands out QR codes.
+    pub(super) fn has_qr(&self) -> bool {
+        !self.qr_over
+    }
+
+    pub(super) fn shown(&self) -> Option<SessionEvent> {
+        self.shown.clone()
+    }
+
+    pub(super) fn has_shown(&self) -> bool {
+        self.shown.is_some()
+    }
+
+    /// The number to ask a fresh code for, while renewals are left.
+    pub(super) fn renew(&mut self) -> Option<Phone> {
+        self.renewals = self.renewals.checked_sub(1)?;
+        self.phone.clone()
+    }
+}
+
+fn after(now: UnixMs, ttl: Duration) -> UnixMs {
+    now.plus_ms(i64::try_from(ttl.as_millis()).unwrap_or(i64::MAX))
+}
+
+/// Asks WhatsApp for a code to be typed on the phone with this number. What comes of it arrives as an event.
+pub(super) async fn ask_code(client: std::sync::Arc<Client>, phone: Phone, patience: Duration) {
+    if client.wait_for_socket(patience).await.is_err() || client.is_logged_in() {
+        return;
+    }
+    // An earlier code is withdrawn on purpose: the phone could only ever complete the newest.
+    client.cancel_pair_code().await;
+    let options = PairCodeOptions { phone_number: phone.digits().to_owned(), ..PairCodeOptions::default() };
+    if client.pair_with_code(options).await.is_err() {
+        tracing::debug!("no pairing code came of it");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TTL: Duration = Duration::from_secs(20);
+
+    fn number(event: &SessionEvent) -> (u8, u8) {
+        match event {
+            SessionEvent::Qr { number, of, .. } => (*number, *of),
+            other => panic!("no QR: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn codes_are_numbered_and_one_drawn_anew_keeps_its_number() {
+        let mut pairing = Pairing::new(&PairBy::Qr);
+        let first = pairing.qr("ref1,a,b,c,1".to_owned(), Duration::from_secs(60), UnixMs(1_000));
+        assert_eq!(number(&first), (1, 6));
+        assert!(matches!(first, SessionEvent::Qr { expires_at: UnixMs(61_000), .. }));
+        assert_eq!(number(&pairing.qr("ref1,a,b,d,1".to_owned(), TTL, UnixMs(0))), (1, 6));
+        for n in 2..=6 {
+            assert_eq!(number(&pairing.qr(format!("ref{n},a,b,c,1"), TTL, UnixMs(0))), (n, 6));
+        }
+        assert_eq!(number(&pairing.qr("more,a".to_owned(), TTL, UnixMs(0))), (7, 7));
+    }
+
+    #[test]
+    fn who_joins_sees_what_is_shown() {
+        let mut pairing = Pairing::new(&PairBy::Qr);
+        assert!(!pairing.has_shown());
+        let qr = pairing.qr("ref1,a".to_owned(), TTL, UnixMs(0));
+        assert_eq!(pairing.shown(), Some(qr));
+        pairing.qr_ran_out();
+        assert!(!pairing.has_shown() && !pairing.has_qr());
+        pairing.starts_over();
+        assert_eq!(number(&pairing.qr("ref9,a".to_owned(), TTL, UnixMs(0))), (1, 6));
+    }
+
+    #[test]
+    fn a_code_by_number_renews_itself_twice() {
+        let phone = Phone::parse("+79000000001").expect("valid");
+        let mut pairing = Pairing::new(&PairBy::Code(phone.clone()));
+        assert_eq!(pairing.renew(), Some(phone.clone()));
+        assert_eq!(pairing.renew(), Some(phone));
+        assert_eq!(pairing.renew(), None);
+    }
+}

@@ -1,0 +1,412 @@
+//! What an owner does while its client lives: hears the library, obeys commands, minds the clock.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use tokio::time::Instant;
+
+use super::error::Error;
+use super::inbound::own_phone;
+use super::notice::Notice;
+use super::owner::{Next, Owner, Running};
+use super::pairing::{Pairing, ask_code};
+use super::registry::{Command, Reply};
+use super::vault::Item;
+use crate::domain::session::{PairBy, Refusal, SessionEvent, SessionState};
+
+const MARK: &str = "mark";
+/// Kept once the owner was told that the phone is linked, so that a crash in between does not swallow it.
+const LINKED_TOLD: &str = "linked";
+
+/// A client's life as its owner sees it.
+struct Life {
+    running: Running,
+    /// While the phone is not linked.
+    pairing: Option<Pairing>,
+    /// When people hear that WhatsApp does not answer.
+    patience: Option<Instant>,
+    /// When WhatsApp is asked to deliver again.
+    redeliver: Option<Instant>,
+    /// A code by number, being asked for.
+    asking: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+}
+
+/// How a client's life ends.
+enum End {
+    Next(Next),
+    /// Restarted at once, for codes this connection cannot give.
+    Again(PairBy),
+    Stopped(Reply<()>),
+    Forgotten(Reply<Result<(), Error>>),
+    /// The phone or WhatsApp removed the device: its keys are worth nothing.
+    LoggedOut(String),
+    Halted,
+}
+
+impl Owner {
+    /// Attends to a client until its life ends.
+    pub(super) async fn attend(&mut self, running: Running, by: Option<PairBy>) -> Next {
+        self.status.set_client(Some(Arc::clone(&running.client)));
+        let linked = running.client.pn().is_some();
+        let pace = &self.context.settings.pace;
+        let mut life = Life {
+            running,
+            pairing: None,
+            patience: Some(Instant::now() + pace.patience),
+            redeliver: None,
+            asking: None,
+        };
+        if linked {
+            self.status.set(SessionState::Offline);
+        } else {
+            let by = by.unwrap_or(PairBy::Qr);
+            life.pairing = Some(Pairing::new(&by));
+            self.tell_state(SessionState::Pairing, "", None).await;
+            if let PairBy::Code(phone) = by {
+                life.ask_code(phone, pace.patience);
+            }
+        }
+        let end = self.live(&mut life).await;
+        self.end(life.running, end).await
+    }
+
+    async fn live(&mut self, life: &mut Life) -> End {
+        loop {
+            let alarm = [life.patience, life.redeliver].into_iter().flatten().min();
+            let ended = tokio::select! {
+                biased;
+                Some(notice) = life.running.notices.recv() => self.hear(life, notice).await,
+                Some(command) = self.commands.recv() => self.obey(life, command).await,
+                () = asked(&mut life.asking) => { life.asking = None; None }
+                () = at(alarm) => self.mind_the_clock(life).await,
+                () = &mut life.running.handle => Some(self.ran_out(life).await),
+            };
+            if let Some(end) = ended {
+                return end;
+            }
+        }
+    }
+
+    async fn hear(&mut self, life: &mut Life, notice: Notice) -> Option<End> {
+        match notice {
+            Notice::Connected => self.connected(life).await,
+            Notice::Ack { message_id, error } => self.tell(SessionEvent::Ack { message_id, error }).await,
+            Notice::Receipt { message_ids, read } => {
+                self.tell(SessionEvent::Receipt { message_ids, read }).await;
+            }
+            Notice::NotKept => {
+                life.redeliver.get_or_insert(Instant::now() + self.context.settings.pace.redeliver);
+            }
+            Notice::Disconnected { reason } => self.disconnected(life, &reason).await,
+            notice => return self.hear_rare(life, notice).await,
+        }
+        None
+    }
+
+    async fn hear_rare(&mut self, life: &mut Life, notice: Notice) -> Option<End> {
+        let now = self.context.clock.now();
+        let Some(pairing) = life.pairing.as_mut() else { return self.hear_linked(notice).await };
+        match notice {
+            Notice::Qr { code, ttl } => {
+                life.patience = None;
+                let event = pairing.qr(code, ttl, now);
+                self.tell(event).await;
+            }
+            Notice::Code { code, ttl } => {
+                life.patience = None;
+                let event = pairing.code(code, ttl, now);
+                self.tell(event).await;
+            }
+            Notice::CodeSpent => match pairing.renew() {
+                Some(phone) => life.ask_code(phone, self.context.settings.pace.patience),
+                None => return Some(self.refused(Refusal::Other, "the code was not used in time").await),
+            },
+            Notice::CodeFailed { why, detail } => {
+                // The QR codes of the same connection go on.
+                life.patience = None;
+                self.tell(SessionEvent::PairingRefused { why, detail }).await;
+            }
+            Notice::QrExhausted { connected } => {
+                pairing.qr_ran_out();
+                self.tell(SessionEvent::QrExhausted).await;
+                if !connected {
+                    self.tell_state(SessionState::Unpaired, "no code was scanned", None).await;
+                    return Some(End::Next(Next::Leave));
+                }
+                // The code by number is good for three minutes; the codes took 160 s of them.
+                life.patience = Some(Instant::now() + self.context.settings.pace.patience * 3);
+            }
+            Notice::Paired => {
+                life.pairing = None;
+                life.patience = None;
+                self.tell(SessionEvent::Scanned).await;
+            }
+            Notice::PairFailed { why, detail } => return Some(self.refused(why, &detail).await),
+            Notice::Banned { reason, .. } => return Some(self.refused(Refusal::Restricted, &reason).await),
+            Notice::Outdated => {
+                self.newer_version().await;
+                return Some(self.refused(Refusal::Outdated, "WhatsApp wants a newer client").await);
+            }
+            Notice::LoggedOut { reason } | Notice::Refused { reason } => {
+                return Some(self.refused(Refusal::Unreachable, &reason).await);
+            }
+            Notice::Replaced => return Some(self.refused(Refusal::Other, "opened elsewhere").await),
+            _ => {}
+        }
+        None
+    }
+
+    /// What happens to a linked device.
+    async fn hear_linked(&mut self, notice: Notice) -> Option<End> {
+        match notice {
+            Notice::LoggedOut { reason } => Some(End::LoggedOut(reason)),
+            Notice::Replaced => {
+                self.tell_state(SessionState::Replaced, "opened elsewhere", None).await;
+                Some(End::Next(Next::Rest(None)))
+            }
+            Notice::Banned { expires_in, reason } => {
+                let until = expires_in.map(|d| {
+                    self.context.clock.now().plus_ms(i64::try_from(d.as_millis()).unwrap_or(i64::MAX))
+                });
+                self.tell_state(SessionState::Banned, &reason, until).await;
+                // A ban without an end is looked at again as seldom as anything.
+                let wait = expires_in.unwrap_or(self.context.settings.pace.retry_max * 6);
+                Some(End::Next(Next::Rest(Some(Instant::now() + wait))))
+            }
+            Notice::Outdated => {
+                self.tell_state(SessionState::Outdated, "WhatsApp wants a newer client", None).await;
+                let again = self.newer_version().await;
+                Some(End::Next(Next::Rest(again)))
+            }
+            Notice::Refused { reason } => {
+                self.tell_state(SessionState::Offline, &reason, None).await;
+                Some(End::Next(Next::Rest(Some(self.next_try()))))
+            }
+            _ => None,
+        }
+    }
+
+    /// Asks for WhatsApp's newest version; tells when it is worth coming back with it.
+    async fn newer_version(&self) -> Option<Instant> {
+        let pace = &self.context.settings.pace;
+        // A version the operator set stays: only they can change it.
+        if !self.context.version.may_change() {
+            return None;
+        }
+        let _ = self.context.version.get(Some(pace.outdated)).await;
+        Some(Instant::now() + pace.outdated)
+    }
+
+    async fn connected(&mut self, life: &mut Life) {
+        life.pairing = None;
+        life.patience = None;
+        self.failures = 0;
+        if let Err(error) = self.tell_linked_once(&life.running).await {
+            // Told again at the next connection.
+            tracing::warn!(tenant.id = %self.tenant, error = %error, "a linked session could not be marked as told");
+        }
+        self.tell_state(SessionState::Online, "", None).await;
+    }
+
+    async fn tell_linked_once(&self, running: &Running) -> anyhow::Result<()> {
+        let vault = &self.context.vault;
+        if vault.get(&self.tenant, MARK, LINKED_TOLD).await?.is_some() {
+            return Ok(());
+        }
+        let Some(phone) = own_phone(&running.client) else { return Ok(()) };
+        self.tell(SessionEvent::Linked { phone, name: running.client.push_name() }).await;
+        let mark = Item {
+            key: LINKED_TOLD.to_owned(),
+            group: String::new(),
+            n: 0,
+            m: 0,
+            value: b"1".to_vec().into(),
+        };
+        vault.put(&self.tenant, MARK, vec![mark]).await
+    }
+
+    async fn disconnected(&mut self, life: &mut Life, reason: &str) {
+        match life.pairing.as_mut() {
+            Some(pairing) => {
+                pairing.starts_over();
+                life.patience.get_or_insert(Instant::now() + self.context.settings.pace.patience);
+            }
+            None if self.status.state() != SessionState::Offline => {
+                self.tell_state(SessionState::Offline, reason, None).await;
+            }
+            None => {}
+        }
+    }
+
+    async fn refused(&mut self, why: Refusal, detail: &str) -> End {
+        self.tell(SessionEvent::PairingRefused { why, detail: detail.to_owned() }).await;
+        self.tell_state(SessionState::Unpaired, detail, None).await;
+        End::Next(Next::Leave)
+    }
+
+    async fn mind_the_clock(&mut self, life: &mut Life) -> Option<End> {
+        let now = Instant::now();
+        if life.redeliver.is_some_and(|at| at <= now) {
+            life.redeliver = None;
+            life.running.client.reconnect().await;
+        }
+        if life.patience.is_none_or(|at| at > now) {
+            return None;
+        }
+        life.patience = None;
+        match &life.pairing {
+            Some(pairing) if !pairing.has_qr() => {
+                self.tell_state(SessionState::Unpaired, "no code was used", None).await;
+                Some(End::Next(Next::Leave))
+            }
+            Some(pairing) if pairing.has_shown() => None,
+            Some(_) => Some(self.refused(Refusal::Unreachable, "WhatsApp does not answer").await),
+            None => {
+                // Offline is what it was called all along; now people hear it.
+                self.tell_state(SessionState::Offline, "WhatsApp does not answer", None).await;
+                None
+            }
+        }
+    }
+
+    /// The client's loop ended by itself, and nothing was heard that explains it.
+    async fn ran_out(&mut self, life: &mut Life) -> End {
+        if life.pairing.is_some() {
+            return self.refused(Refusal::Unreachable, "the connection ended").await;
+        }
+        self.tell_state(SessionState::Offline, "the connection ended", None).await;
+        End::Next(Next::Rest(Some(self.next_try())))
+    }
+
+    async fn obey(&mut self, life: &mut Life, command: Command) -> Option<End> {
+        match command {
+            Command::Pair(by, reply) => {
+                let _ = reply.send(Ok(()));
+                return self.pair_again(life, by).await;
+            }
+            Command::CancelPairing(reply) if life.pairing.is_some() => {
+                self.tell_state(SessionState::Unpaired, "cancelled", None).await;
+                return Some(End::Stopped(reply));
+            }
+            Command::CancelPairing(reply) => {
+                let _ = reply.send(());
+            }
+            Command::Restore(reply) => {
+                let _ = reply.send(if life.pairing.is_some() { Err(Error::NotPaired) } else { Ok(()) });
+            }
+            Command::Stop(reply) => return Some(End::Stopped(reply)),
+            Command::Logout(reply) => return Some(End::Forgotten(reply)),
+            Command::Revive if life.running.client.persistence_manager().is_saver_halted() => {
+                return Some(End::Halted);
+            }
+            // Said of a client that is gone.
+            Command::Revive => {}
+        }
+        None
+    }
+
+    /// Someone asks to link while a linking is under way, or done.
+    async fn pair_again(&mut self, life: &mut Life, by: PairBy) -> Option<End> {
+        let Some(pairing) = life.pairing.as_mut() else {
+            let state = self.status.state();
+            self.tell(SessionEvent::State { state, reason: String::new(), until: None }).await;
+            return None;
+        };
+        match by {
+            PairBy::Qr if !pairing.has_qr() => return Some(End::Again(PairBy::Qr)),
+            PairBy::Qr => {
+                if let Some(shown) = pairing.shown() {
+                    self.tell(shown).await;
+                }
+            }
+            PairBy::Code(phone) => {
+                pairing.asked_by_number(phone.clone());
+                life.ask_code(phone, self.context.settings.pace.patience);
+            }
+        }
+        None
+    }
+
+    /// Shuts the client down and says what comes after it.
+    async fn end(&mut self, running: Running, end: End) -> Next {
+        match end {
+            End::Next(next) => {
+                self.close(running).await;
+                next
+            }
+            End::Again(by) => {
+                self.close(running).await;
+                match self.open().await {
+                    Ok(running) => Next::Run(Box::new(running), Some(by)),
+                    Err(error) => {
+                        let why = error.to_string();
+                        self.refused(Refusal::Unreachable, &why).await;
+                        Next::Leave
+                    }
+                }
+            }
+            End::Stopped(reply) => {
+                self.close(running).await;
+                let _ = reply.send(());
+                Next::Leave
+            }
+            End::Forgotten(reply) => {
+                if running.client.is_logged_in() {
+                    let goodbye = self.context.settings.pace.goodbye;
+                    let _ = tokio::time::timeout(goodbye, running.client.logout()).await;
+                }
+                self.close(running).await;
+                let _ = reply.send(self.forget("unlinked here").await);
+                Next::Leave
+            }
+            End::LoggedOut(reason) => {
+                self.close(running).await;
+                self.bury(&reason).await;
+                Next::Leave
+            }
+            End::Halted => {
+                self.tell_state(SessionState::Halted, "keys could not be saved", None).await;
+                self.close(running).await;
+                Next::Build
+            }
+        }
+    }
+
+    /// Destroys the keys of a device that was removed. If they cannot be destroyed now, the next start is told again that the
+    /// device was removed, and comes here again.
+    async fn bury(&mut self, reason: &str) {
+        const TRIES: u32 = 5;
+        for _ in 0..TRIES {
+            match self.context.vault.wipe(&self.tenant).await {
+                Ok(()) => break,
+                Err(error) => {
+                    tracing::warn!(tenant.id = %self.tenant, error = %error, "the keys of a removed device could not be destroyed yet");
+                    tokio::time::sleep_until(self.next_try()).await;
+                }
+            }
+        }
+        self.tell_state(SessionState::LoggedOut, reason, None).await;
+    }
+}
+
+impl Life {
+    fn ask_code(&mut self, phone: crate::kernel::phone::Phone, patience: std::time::Duration) {
+        let client = Arc::clone(&self.running.client);
+        self.asking = Some(Box::pin(ask_code(client, phone, patience)));
+    }
+}
+
+async fn at(alarm: Option<Instant>) {
+    match alarm {
+        Some(instant) => tokio::time::sleep_until(instant).await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn asked(asking: &mut Option<Pin<Box<dyn Future<Output = ()> + Send>>>) {
+    match asking {
+        Some(future) => future.await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,108 @@
+//! What the library wants kept, over a [`Vault`]: five traits, one file each, and no memory of its own.
+//!
+//! The library keeps the hot part (Signal sessions, identities) itself, so nothing is cached here: a session's memory is the
+//! library's alone. Structures go in as JSON, because the library adds fields with defaults and a format that does not name
+//! its fields would not open after an upgrade; plain bytes go in as they are. Nothing here deletes a key because it is old.
+
+mod app_sync;
+mod device;
+mod protocol;
+mod signal;
+
+use std::sync::Arc;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use whatsapp_rust::store::error::StoreError;
+use zeroize::Zeroizing;
+
+use super::vault::{Change, Item, Kept, Plain, Vault};
+use crate::kernel::id::TenantId;
+
+/// One tenant's keys, as the library sees them.
+#[derive(Clone)]
+pub struct WaStore {
+    vault: Arc<dyn Vault>,
+    tenant: TenantId,
+}
+
+type Result<T> = std::result::Result<T, StoreError>;
+
+impl WaStore {
+    #[must_use]
+    pub fn new(vault: Arc<dyn Vault>, tenant: TenantId) -> Self {
+        Self { vault, tenant }
+    }
+
+    async fn get(&self, kind: &'static str, key: &str) -> Result<Option<Plain>> {
+        let kept = self.vault.get(&self.tenant, kind, key).await.map_err(failed)?;
+        Ok(kept.map(|kept| kept.value))
+    }
+
+    async fn get_json<T: DeserializeOwned>(&self, kind: &'static str, key: &str) -> Result<Option<T>> {
+        self.get(kind, key).await?.map(|value| from_json(&value)).transpose()
+    }
+
+    async fn list_json<T: DeserializeOwned>(&self, kind: &'static str) -> Result<Vec<T>> {
+        let kept = self.vault.list(&self.tenant, kind).await.map_err(failed)?;
+        kept.iter().map(|kept| from_json(&kept.value)).collect()
+    }
+
+    async fn put(&self, kind: &'static str, items: Vec<Item>) -> Result<()> {
+        self.vault.put(&self.tenant, kind, items).await.map_err(failed)
+    }
+
+    async fn put_one(&self, kind: &'static str, key: &str, value: &[u8]) -> Result<()> {
+        self.put(kind, vec![item(key, value)]).await
+    }
+
+    async fn delete(&self, kind: &'static str, key: &str) -> Result<()> {
+        self.vault.delete(&self.tenant, kind, &[key.to_owned()]).await.map_err(failed)
+    }
+
+    async fn change(
+        &self,
+        kind: &'static str,
+        keys: &[String],
+        mut decide: impl FnMut(usize, Option<Kept>) -> anyhow::Result<Change> + Send,
+    ) -> Result<()> {
+        self.vault.change(&self.tenant, kind, keys, &mut decide).await.map_err(failed)
+    }
+
+    /// Deletes what is older than `before`, an instant kept in `n`.
+    async fn delete_before(&self, kind: &'static str, before: i64) -> Result<u32> {
+        let deleted = self.vault.delete_below(&self.tenant, kind, before, i64::MAX).await.map_err(failed)?;
+        Ok(u32::try_from(deleted).unwrap_or(u32::MAX))
+    }
+}
+
+/// An item that is found by its key alone.
+fn item(key: impl Into<String>, value: &[u8]) -> Item {
+    Item { key: key.into(), group: String::new(), n: 0, m: 0, value: Zeroizing::new(value.to_vec()) }
+}
+
+fn json_item<T: Serialize>(key: impl Into<String>, value: &T) -> Result<Item> {
+    Ok(Item { key: key.into(), group: String::new(), n: 0, m: 0, value: to_json(value)? })
+}
+
+fn to_json<T: Serialize>(value: &T) -> Result<Plain> {
+    let json = serde_json::to_vec(value).map_err(|e| StoreError::Serialization(Box::new(e)))?;
+    Ok(Zeroizing::new(json))
+}
+
+fn from_json<T: DeserializeOwned>(value: &Plain) -> Result<T> {
+    serde_json::from_slice(value).map_err(|e| StoreError::Serialization(Box::new(e)))
+}
+
+/// Several parts of one key. The separator is in no JID and no message id.
+fn joined(parts: &[&str]) -> String {
+    parts.join("\0")
+}
+
+fn failed(error: anyhow::Error) -> StoreError {
+    StoreError::Database(error.into())
+}
+
+fn bytes_of(kept: Kept) -> Vec<u8> {
+    kept.value.to_vec()
+}

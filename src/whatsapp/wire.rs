@@ -1,0 +1,135 @@
+//! What all sessions of the process share on the way to WhatsApp: one TLS configuration, one HTTP client, one claimed version.
+//!
+//! The library would make a TLS configuration per connection (27 KiB each) and fetch the version per session.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use async_trait::async_trait;
+use whatsapp_rust::async_channel;
+use whatsapp_rust::http::{HttpClient, HttpRequest, HttpResponse};
+use whatsapp_rust::transport::{
+    TokioWebSocketTransportFactory, Transport, TransportEvent, TransportFactory, default_tls_connector,
+};
+use whatsapp_rust::version::fetch_latest_app_version;
+
+use super::settings::{SANDBOX_VERSION, Settings};
+
+/// The way to WhatsApp's socket, shared by every session.
+#[derive(Clone)]
+pub(super) struct Sockets(Arc<TokioWebSocketTransportFactory>);
+
+impl Sockets {
+    pub(super) fn new(settings: &Settings) -> Self {
+        install_crypto();
+        let factory = TokioWebSocketTransportFactory::new().with_connector(default_tls_connector());
+        Self(Arc::new(match &settings.ws_url {
+            // A plain address takes no TLS at all.
+            Some(url) if url.starts_with("ws://") => TokioWebSocketTransportFactory::new().with_url(url),
+            Some(url) => factory.with_url(url),
+            None => factory,
+        }))
+    }
+}
+
+#[async_trait]
+impl TransportFactory for Sockets {
+    async fn create_transport(
+        &self,
+    ) -> anyhow::Result<(Arc<dyn Transport>, async_channel::Receiver<TransportEvent>)> {
+        self.0.create_transport().await
+    }
+}
+
+/// The library's HTTP over our client: for what WhatsApp hands out by link (app state kept outside the stream).
+#[derive(Clone)]
+pub(super) struct Http(reqwest::Client);
+
+impl Http {
+    pub(super) fn new() -> anyhow::Result<Self> {
+        install_crypto();
+        let client = reqwest::Client::builder()
+            .connect_timeout(Duration::from_secs(10))
+            .timeout(Duration::from_secs(60))
+            .pool_max_idle_per_host(2)
+            .build()
+            .context("no HTTP client")?;
+        Ok(Self(client))
+    }
+}
+
+#[async_trait]
+impl HttpClient for Http {
+    async fn execute(&self, request: HttpRequest) -> anyhow::Result<HttpResponse> {
+        // A binary that believes forged certificates keeps off the real WhatsApp here too.
+        #[cfg(feature = "sandbox")]
+        super::guard::check(Some(&request.url)).map_err(anyhow::Error::msg)?;
+        let method: reqwest::Method = request.method.parse().context("no HTTP method")?;
+        let mut call = self.0.request(method, &request.url);
+        for (name, value) in &request.headers {
+            call = call.header(name, value);
+        }
+        if let Some(body) = request.body {
+            call = call.body(body);
+        }
+        let answer = call.send().await?;
+        Ok(HttpResponse { status_code: answer.status().as_u16(), body: answer.bytes().await?.to_vec() })
+    }
+}
+
+/// rustls wants one provider named per process; a second naming changes nothing.
+fn install_crypto() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+}
+
+/// The client version we claim: the operator's, or WhatsApp's own newest, asked for once a day.
+pub(super) struct Version {
+    fixed: Option<(u32, u32, u32)>,
+    asked: tokio::sync::Mutex<Option<Asked>>,
+    http: Http,
+}
+
+#[derive(Clone, Copy)]
+struct Asked {
+    version: (u32, u32, u32),
+    at: Instant,
+}
+
+const FRESH: Duration = Duration::from_secs(24 * 3600);
+
+impl Version {
+    pub(super) fn new(settings: &Settings, http: Http) -> Self {
+        let fixed = settings.version.or_else(|| settings.ws_url.as_ref().map(|_| SANDBOX_VERSION));
+        Self { fixed, asked: tokio::sync::Mutex::new(None), http }
+    }
+
+    /// Whether asking again may bring a newer one.
+    pub(super) fn may_change(&self) -> bool {
+        self.fixed.is_none()
+    }
+
+    /// The version to claim now; with `at_least` only an answer younger than that will do.
+    pub(super) async fn get(&self, at_most_old: Option<Duration>) -> anyhow::Result<(u32, u32, u32)> {
+        if let Some(fixed) = self.fixed {
+            return Ok(fixed);
+        }
+        // Held while asking: a thousand sessions that start together ask once.
+        let mut asked = self.asked.lock().await;
+        if let Some(known) = *asked
+            && known.at.elapsed() < at_most_old.unwrap_or(FRESH)
+        {
+            return Ok(known.version);
+        }
+        let http: Arc<dyn HttpClient> = Arc::new(self.http.clone());
+        match (fetch_latest_app_version(&http).await, *asked) {
+            (Ok(version), _) => {
+                *asked = Some(Asked { version, at: Instant::now() });
+                Ok(version)
+            }
+            // Yesterday's version is better than none.
+            (Err(_), Some(known)) => Ok(known.version),
+            (Err(error), None) => Err(error.context("WhatsApp does not tell its current version")),
+        }
+    }
+}

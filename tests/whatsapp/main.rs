@@ -1,0 +1,8 @@
+//! The WhatsApp floor: its stores on both databases, its sessions against the sandbox's real wire.
+
+mod kit;
+mod life;
+mod many;
+mod pairing;
+mod store;
+mod talking;

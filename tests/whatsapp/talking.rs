@@ -1,0 +1,155 @@
+//! Messages out and in.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use salonbridge::domain::session::{InboundMessage, SessionEvent, SessionState};
+use salonbridge::whatsapp::error::Error;
+use salonbridge::whatsapp::gateway::{Gateway as _, Outgoing};
+use serde_json::{Value, json};
+
+use super::kit::{ANNA, House, OLEG, SALON, phone};
+
+fn text_of<'a>(messages: &'a [Value], text: &str) -> &'a Value {
+    messages
+        .iter()
+        .find(|message| message["text"] == text)
+        .unwrap_or_else(|| panic!("{text:?} in {messages:?}"))
+}
+
+#[tokio::test]
+async fn a_message_reaches_the_phone_and_its_fate_is_told() {
+    let house = House::open().await;
+    let tenant = house.linked(SALON).await;
+    assert!(house.gateway.is_on_whatsapp(&tenant, &phone(ANNA)).await.expect("asked"));
+    assert!(!house.gateway.is_on_whatsapp(&tenant, &phone("79990009999")).await.expect("asked"));
+    house.send(&tenant, "3EB0000000000000000001", ANNA, "Анна, завтра в 10:00").await;
+    let got = house.stage.messages(ANNA, 1).await;
+    assert_eq!(text_of(&got, "Анна, завтра в 10:00")["id"], "3EB0000000000000000001");
+    let id = "3EB0000000000000000001".to_owned();
+    let ack = SessionEvent::Ack { message_id: id.clone(), error: None };
+    house.told.wait("the ack", |told| told.of(&tenant).contains(&ack).then_some(())).await;
+    let delivered = SessionEvent::Receipt { message_ids: vec![id.clone()], read: false };
+    house.told.wait("delivered", |told| told.of(&tenant).contains(&delivered).then_some(())).await;
+    house.stage.post(&format!("/phones/{ANNA}/read"), json!({})).await;
+    let read = SessionEvent::Receipt { message_ids: vec![id], read: true };
+    house.told.wait("read", |told| told.of(&tenant).contains(&read).then_some(())).await;
+    // The salon's own phone shows it too.
+    text_of(&house.stage.messages(SALON, 1).await, "Анна, завтра в 10:00");
+}
+
+#[tokio::test]
+async fn a_refused_message_says_why() {
+    let house = House::open().await;
+    let tenant = house.linked(SALON).await;
+    house.stage.post("/faults", json!({ "nack": { "code": 463, "next": 1 } })).await;
+    house.send(&tenant, "3EB0000000000000000002", ANNA, "hello").await;
+    let nack = SessionEvent::Ack { message_id: "3EB0000000000000000002".to_owned(), error: Some(463) };
+    house.told.wait("the nack", |told| told.of(&tenant).contains(&nack).then_some(())).await;
+}
+
+#[tokio::test]
+async fn many_messages_at_once_all_arrive() {
+    let house = House::open().await;
+    let tenant = house.linked(SALON).await;
+    let sends = (0..60).map(|n| {
+        let to = if n % 2 == 0 { ANNA } else { OLEG };
+        let message =
+            Outgoing { message_id: format!("3EB0B{n:017}"), to: phone(to), text: format!("message {n}") };
+        let (gateway, tenant) = (house.gateway.clone(), tenant.clone());
+        async move { gateway.send(&tenant, &message).await.expect("handed over") }
+    });
+    futures::future::join_all(sends).await;
+    assert_eq!(house.stage.messages(ANNA, 30).await.len(), 30);
+    assert_eq!(house.stage.messages(OLEG, 30).await.len(), 30);
+    let acked = |told: &super::kit::Recorder| {
+        let acks = told
+            .of(&tenant)
+            .into_iter()
+            .filter(|e| matches!(e, SessionEvent::Ack { error: None, .. }))
+            .count();
+        (acks >= 60).then_some(())
+    };
+    house.told.wait("60 acks", acked).await;
+}
+
+async fn kept(house: &House, text: &str) -> InboundMessage {
+    let what = format!("{text:?} kept");
+    let find = |told: &super::kit::Recorder| {
+        told.kept.lock().expect("no panic").iter().find(|message| message.text == text).cloned()
+    };
+    house.told.wait(&what, find).await
+}
+
+#[tokio::test]
+async fn an_answer_is_kept_with_its_sender_and_what_it_quotes() {
+    let house = House::open().await;
+    let tenant = house.linked(SALON).await;
+    house.send(&tenant, "3EB0000000000000000003", ANNA, "coming?").await;
+    house.stage.messages(ANNA, 1).await;
+    let body = json!({ "to": SALON, "text": "yes!", "quoted": "3EB0000000000000000003" });
+    let id = house.stage.post(&format!("/phones/{ANNA}/send"), body).await["id"].clone();
+    let message = kept(&house, "yes!").await;
+    assert_eq!(message.phone, Some(phone(ANNA)));
+    assert_eq!(message.quoted_id.as_deref(), Some("3EB0000000000000000003"));
+    assert_eq!(json!(message.message_id), id);
+    assert!((chrono::Utc::now().timestamp_millis() - message.sent_at.0).abs() < 60_000);
+
+    // From a LID the number is found all the same.
+    house
+        .stage
+        .post(&format!("/phones/{ANNA}/send"), json!({ "to": SALON, "text": "by lid", "by": "lid" }))
+        .await;
+    let message = kept(&house, "by lid").await;
+    assert_eq!(message.phone, Some(phone(ANNA)));
+    assert!(message.lid.is_some());
+}
+
+#[tokio::test]
+async fn what_could_not_be_kept_is_delivered_again() {
+    let house = House::open().await;
+    let tenant = house.linked(SALON).await;
+    house.told.full.store(true, Ordering::SeqCst);
+    house.stage.post(&format!("/phones/{ANNA}/send"), json!({ "to": SALON, "text": "precious" })).await;
+    house.told.wait("an attempt", |told| (told.asked.load(Ordering::SeqCst) > 0).then_some(())).await;
+    house.told.full.store(false, Ordering::SeqCst);
+    let message = kept(&house, "precious").await;
+    assert_eq!(message.phone, Some(phone(ANNA)));
+    drop(tenant);
+}
+
+#[tokio::test]
+async fn what_came_while_we_were_away_is_kept_on_return() {
+    let mut house = House::open().await;
+    let tenant = house.linked(SALON).await;
+    // Refused once, and the process ends before it is asked again.
+    house.told.full.store(true, Ordering::SeqCst);
+    house
+        .stage
+        .post(&format!("/phones/{ANNA}/send"), json!({ "to": SALON, "text": "before the crash" }))
+        .await;
+    house.told.wait("an attempt", |told| (told.asked.load(Ordering::SeqCst) > 0).then_some(())).await;
+    house.restart().await;
+    house.stage.post(&format!("/phones/{OLEG}/send"), json!({ "to": SALON, "text": "while away" })).await;
+    house.gateway.restore(&tenant).await.expect("restored");
+    assert_eq!(kept(&house, "before the crash").await.phone, Some(phone(ANNA)));
+    assert_eq!(kept(&house, "while away").await.phone, Some(phone(OLEG)));
+}
+
+#[tokio::test]
+async fn nothing_is_sent_without_a_connection() {
+    let house = House::open().await;
+    let message = Outgoing { message_id: "3EB1".to_owned(), to: phone(ANNA), text: "x".to_owned() };
+    let stranger = house.salon().await;
+    assert!(matches!(house.gateway.send(&stranger, &message).await, Err(Error::NotPaired)));
+    let tenant = house.linked(SALON).await;
+    house.stage.post("/faults", json!({ "connect": { "reason": 503 }, "do": [{ "close": SALON }] })).await;
+    house.told.state(&tenant, SessionState::Offline).await;
+    assert!(matches!(house.gateway.send(&tenant, &message).await, Err(Error::Offline)));
+    house.told.forget();
+    house.stage.post("/faults", json!({ "connect": null })).await;
+    house.told.state(&tenant, SessionState::Online).await;
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    house.send(&tenant, "3EB2", ANNA, "back").await;
+    text_of(&house.stage.messages(ANNA, 1).await, "back");
+}
