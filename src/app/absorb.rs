@@ -82,7 +82,12 @@ async fn load(app: &App, id: &TenantId, record_id: RecordId) -> Result<Known, Er
     Ok(Known { tenant, key, record: known, told, told_revision })
 }
 
-async fn absorb_record(app: &App, id: &TenantId, record_id: RecordId, waiting: &[InboxRow]) -> Result<(), Error> {
+async fn absorb_record(
+    app: &App,
+    id: &TenantId,
+    record_id: RecordId,
+    waiting: &[InboxRow],
+) -> Result<(), Error> {
     if waiting.is_empty() {
         return Ok(());
     }

@@ -19,7 +19,8 @@ const WELCOME_DEADLINE_MS: i64 = 24 * 3600 * 1000;
 /// A phone is linked: the installation goes on when the owner says that it is the right number, or by itself after a while.
 pub async fn phone_was_linked(app: &App, conn: &mut Conn, id: &TenantId, now: UnixMs) -> Result<(), Error> {
     let moved =
-        tenant::set_state(conn, id, TenantState::PendingWhatsapp, TenantState::WhatsappConnected, now).await?;
+        tenant::set_state(conn, id, TenantState::PendingWhatsapp, TenantState::WhatsappConnected, now)
+            .await?;
     if moved {
         let run_at = now.plus_ms(app.settings.confirm_wait_ms);
         enqueue::installation(conn, enqueue::CONFIGURE, id, run_at, now).await?;
@@ -82,7 +83,8 @@ async fn refresh_profile(app: &App, known: &Tenant) -> Result<(), Error> {
         Ok(company) => {
             let zone = company.timezone.unwrap_or(known.timezone);
             let mut conn = app.db.begin().await?;
-            tenant::set_profile(&mut conn, &known.id, &company.title, &company.address, zone, app.now()).await?;
+            tenant::set_profile(&mut conn, &known.id, &company.title, &company.address, zone, app.now())
+                .await?;
             Ok(conn.commit().await?)
         }
         Err(yclients::Error::Forbidden(_)) => Ok(()),
@@ -106,7 +108,11 @@ async fn tell_marketplace(app: &App, known: &Tenant, api_key: &str, hook_key: &s
         Ok(_) => Ok(()),
         Err(error) => {
             let status = app.crm.status(known.salon_id).await?;
-            if status.is_some_and(|c| c.status == ConnectionStatus::Active) { Ok(()) } else { Err(error.into()) }
+            if status.is_some_and(|c| c.status == ConnectionStatus::Active) {
+                Ok(())
+            } else {
+                Err(error.into())
+            }
         }
     }
 }
@@ -114,7 +120,9 @@ async fn tell_marketplace(app: &App, known: &Tenant, api_key: &str, hook_key: &s
 /// A tenant's two webhook addresses.
 #[must_use]
 pub fn hook_urls(app: &App, hook_key: &str) -> Vec<String> {
-    ["yclients", "events"].map(|kind| format!("{}/webhook/{kind}/{hook_key}", app.settings.public_url)).to_vec()
+    ["yclients", "events"]
+        .map(|kind| format!("{}/webhook/{kind}/{hook_key}", app.settings.public_url))
+        .to_vec()
 }
 
 async fn become_active(app: &App, id: &TenantId) -> Result<(), Error> {
@@ -184,7 +192,12 @@ async fn to_own_number(
         deadline: now.plus_ms(WELCOME_DEADLINE_MS),
     };
     if let Some(planned) = outbox::plan(conn, id, &new, now).await? {
-        let why = decision::NewDecision { record: None, verb: "planned", reason: kind.as_str(), outbox: Some(&planned) };
+        let why = decision::NewDecision {
+            record: None,
+            verb: "planned",
+            reason: kind.as_str(),
+            outbox: Some(&planned),
+        };
         decision::insert(conn, id, why, now).await?;
         enqueue::send(conn, id, &planned, now, now).await?;
     }

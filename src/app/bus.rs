@@ -11,13 +11,28 @@ use crate::kernel::id::TenantId;
 pub enum News {
     /// What the connect page shows may have changed.
     View,
-    Qr { raw: String, number: u8, of: u8, expires_at: UnixMs },
-    PairingCode { code: String, expires_at: UnixMs },
+    Qr {
+        raw: String,
+        number: u8,
+        of: u8,
+        expires_at: UnixMs,
+    },
+    PairingCode {
+        code: String,
+        expires_at: UnixMs,
+    },
     Progress(SyncPart),
-    Connected { phone: String, name: String },
-    Activated { redirect_url: String },
+    Connected {
+        phone: String,
+        name: String,
+    },
+    Activated {
+        redirect_url: String,
+    },
     /// `code` is a key of a text for people.
-    Failed { code: &'static str },
+    Failed {
+        code: &'static str,
+    },
 }
 
 const BACKLOG: usize = 1024;

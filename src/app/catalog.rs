@@ -15,7 +15,8 @@ const SCHEDULE_DAYS: i64 = 30;
 /// Copies the salon's catalogue. May be repeated: rows are replaced, what is gone is switched off.
 pub async fn sync(app: &App, known: &Tenant) -> Result<(), Error> {
     let began = app.now();
-    let services: Vec<ServiceRow> = app.crm.services(known.salon_id).await?.into_iter().map(service_row).collect();
+    let services: Vec<ServiceRow> =
+        app.crm.services(known.salon_id).await?.into_iter().map(service_row).collect();
     let mut progress = Progress { app, known, part: "services", total: services.len(), done: 0 };
     progress.tell(false).await?;
     for chunk in services.chunks(CHUNK) {
@@ -79,7 +80,12 @@ fn service_row(service: crate::yclients::catalog::Service) -> ServiceRow {
 }
 
 fn staff_row(staff: crate::yclients::catalog::Staff) -> StaffRow {
-    StaffRow { staff_id: staff.id.0, name: staff.name, specialization: staff.specialization, active: staff.active }
+    StaffRow {
+        staff_id: staff.id.0,
+        name: staff.name,
+        specialization: staff.specialization,
+        active: staff.active,
+    }
 }
 
 struct Progress<'a> {
@@ -100,10 +106,16 @@ impl Progress<'_> {
         let now = self.app.now();
         let mut conn = self.app.db.begin().await?;
         let finished_at = finished.then_some(now);
-        catalog::set_progress(&mut conn, &self.known.id, self.part, self.done, self.total, finished_at).await?;
+        catalog::set_progress(&mut conn, &self.known.id, self.part, self.done, self.total, finished_at)
+            .await?;
         conn.commit().await?;
         let count = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
-        let part = SyncPart { part: self.part.to_owned(), done: count(self.done), total: count(self.total), finished };
+        let part = SyncPart {
+            part: self.part.to_owned(),
+            done: count(self.done),
+            total: count(self.total),
+            finished,
+        };
         self.app.bus.tell(&self.known.id, News::Progress(part));
         self.app.bus.tell(&self.known.id, News::View);
         Ok(())

@@ -146,7 +146,9 @@ pub async fn request_code(app: &App, id: &TenantId, phone: &str) -> Result<(), E
 /// A linked phone is never unlinked by opening a page: that takes [`relink_number`].
 async fn guard_unlinked(app: &App, id: &TenantId) -> Result<(), Error> {
     let session = wa_session::find(&mut app.db.read().await?, id).await?;
-    let linked = session.is_some_and(|s| matches!(s.state, SessionState::Online | SessionState::Offline | SessionState::Halted));
+    let linked = session.is_some_and(|s| {
+        matches!(s.state, SessionState::Online | SessionState::Offline | SessionState::Halted)
+    });
     if linked { Err(Error::Rejected("already_linked")) } else { Ok(()) }
 }
 

@@ -18,7 +18,13 @@ pub const RESTORE: &str = "restore_session";
 
 /// What an inbox row rings: subject and lane are the resource, so edits of one record never overlap and fold while waiting.
 #[must_use]
-pub fn absorb_job(tenant: &TenantId, resource: &str, resource_id: i64, run_at: UnixMs, now: UnixMs) -> NewJob {
+pub fn absorb_job(
+    tenant: &TenantId,
+    resource: &str,
+    resource_id: i64,
+    run_at: UnixMs,
+    now: UnixMs,
+) -> NewJob {
     let subject = format!("{tenant}:{resource}:{resource_id}");
     new(Some(tenant), ABSORB, subject.clone(), subject, run_at, now)
 }
@@ -33,7 +39,13 @@ pub fn absorb_subject(subject: &str) -> Option<(TenantId, &str, i64)> {
 }
 
 /// One phone never sends two things at once: the lane is the tenant's session.
-pub async fn send(conn: &mut Conn, tenant: &TenantId, id: &OutboxId, run_at: UnixMs, now: UnixMs) -> Result<(), Error> {
+pub async fn send(
+    conn: &mut Conn,
+    tenant: &TenantId,
+    id: &OutboxId,
+    run_at: UnixMs,
+    now: UnixMs,
+) -> Result<(), Error> {
     let job = new(Some(tenant), SEND, id.to_string(), format!("{tenant}:session"), run_at, now);
     Ok(job::enqueue(conn, &job).await?)
 }
@@ -51,7 +63,12 @@ pub async fn installation(
 }
 
 /// Rings for a record again, as if a hook had come.
-pub async fn absorb_again(conn: &mut Conn, tenant: &TenantId, record: RecordId, now: UnixMs) -> Result<(), Error> {
+pub async fn absorb_again(
+    conn: &mut Conn,
+    tenant: &TenantId,
+    record: RecordId,
+    now: UnixMs,
+) -> Result<(), Error> {
     Ok(job::enqueue(conn, &absorb_job(tenant, "record", record.0, now, now)).await?)
 }
 

@@ -114,14 +114,26 @@ fn note_whatsapp(problems: &mut Vec<Problem>, state: TenantState, session: Sessi
     let what_to_do = match session {
         SessionState::Online => return,
         SessionState::Unpaired if state == TenantState::Uninstalled => return,
-        SessionState::Unpaired | SessionState::Pairing => "Open the app in YClients and scan the code with the salon's phone",
-        SessionState::Offline | SessionState::Halted => "Nothing: it reconnects by itself. If it lasts, check WhatsApp on the phone",
+        SessionState::Unpaired | SessionState::Pairing => {
+            "Open the app in YClients and scan the code with the salon's phone"
+        }
+        SessionState::Offline | SessionState::Halted => {
+            "Nothing: it reconnects by itself. If it lasts, check WhatsApp on the phone"
+        }
         SessionState::LoggedOut => "The device was removed on the phone: link it again on the connect page",
-        SessionState::Replaced => "The same device was opened elsewhere: stop the other copy, then link again",
-        SessionState::Banned => "WhatsApp restricted the number: wait until the restriction ends, write less to new clients",
+        SessionState::Replaced => {
+            "The same device was opened elsewhere: stop the other copy, then link again"
+        }
+        SessionState::Banned => {
+            "WhatsApp restricted the number: wait until the restriction ends, write less to new clients"
+        }
         SessionState::Outdated => "WhatsApp no longer takes this version: update Salonbridge",
     };
-    problems.push(Problem { code: session.as_str(), what: format!("WhatsApp is {}", session.as_str()), what_to_do });
+    problems.push(Problem {
+        code: session.as_str(),
+        what: format!("WhatsApp is {}", session.as_str()),
+        what_to_do,
+    });
 }
 
 fn note_yclients(problems: &mut Vec<Problem>, yclients: &'static str) {

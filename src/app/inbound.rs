@@ -29,7 +29,12 @@ pub async fn keep(app: &App, id: &TenantId, message: &InboundMessage) -> Result<
     if let Some(quoted) = &message.quoted_id
         && let Some(answered) = outbox::find_message(&mut conn, id, quoted).await?
     {
-        let new = NewDecision { record: answered.record, verb: "answered", reason: "by_quote", outbox: Some(&answered.id) };
+        let new = NewDecision {
+            record: answered.record,
+            verb: "answered",
+            reason: "by_quote",
+            outbox: Some(&answered.id),
+        };
         decision::insert(&mut conn, id, new, now).await?;
     }
     Ok(conn.commit().await?)

@@ -75,8 +75,12 @@ async fn open_one(
     if !is_new {
         renew(app, &mut conn, &stored, &connection, &profile, now).await?;
     }
-    let proven = fresh && is_new || is_owner(app, &stored, user).await || fresh && stored.keys.owner.is_empty();
-    if proven && !is_new && let Some(user) = user {
+    let proven =
+        fresh && is_new || is_owner(app, &stored, user).await || fresh && stored.keys.owner.is_empty();
+    if proven
+        && !is_new
+        && let Some(user) = user
+    {
         seal_owner(app, &mut conn, &id, user, now).await?;
     }
     conn.commit().await?;
@@ -98,7 +102,11 @@ async fn read_profile(app: &App, salon: SalonId, user: Option<&Owner>) -> Profil
         Err(error) => {
             tracing::info!(salon.id = %salon, %error, "the salon's profile cannot be read yet");
             let title = user.map(|u| u.salon_name.clone()).filter(|name| !name.is_empty());
-            Profile { title: title.unwrap_or_else(|| format!("{salon}")), address: String::new(), timezone: None }
+            Profile {
+                title: title.unwrap_or_else(|| format!("{salon}")),
+                address: String::new(),
+                timezone: None,
+            }
         }
     }
 }
@@ -112,7 +120,9 @@ async fn is_owner(app: &App, stored: &StoredTenant, user: Option<&Owner>) -> boo
     let Some(user) = user else { return false };
     let Ok(key) = app.keys.of(&stored.tenant.id).await else { return false };
     let owner = key.open_text("tenant", "owner", &stored.keys.owner).ok();
-    owner.and_then(|text| serde_json::from_str::<StoredOwner>(&text).ok()).is_some_and(|owner| owner.id == user.id)
+    owner
+        .and_then(|text| serde_json::from_str::<StoredOwner>(&text).ok())
+        .is_some_and(|owner| owner.id == user.id)
 }
 
 async fn create(
@@ -171,7 +181,13 @@ fn owner_json(user: &Owner) -> Result<String, Error> {
     Ok(serde_json::to_string(&owner)?)
 }
 
-async fn seal_owner(app: &App, conn: &mut Conn, id: &TenantId, user: &Owner, now: UnixMs) -> Result<(), Error> {
+async fn seal_owner(
+    app: &App,
+    conn: &mut Conn,
+    id: &TenantId,
+    user: &Owner,
+    now: UnixMs,
+) -> Result<(), Error> {
     let sealed = app.keys.of(id).await?.seal_text("tenant", "owner", &owner_json(user)?);
     Ok(tenant::set_owner(conn, id, &sealed, now).await?)
 }
@@ -197,12 +213,14 @@ async fn renew(
             record::delete_all(conn, &known.id).await?;
             job::delete_all(conn, &known.id).await?;
             tenant::set_keys(conn, &known.id, &keys, now).await?;
-            tenant::set_state(conn, &known.id, TenantState::Uninstalled, TenantState::PendingWhatsapp, now).await?;
+            tenant::set_state(conn, &known.id, TenantState::Uninstalled, TenantState::PendingWhatsapp, now)
+                .await?;
         }
         // Disconnected and connected again without our hearing of it: the phone is still linked, the rest is done anew.
         (ConnectionStatus::Pending, TenantState::Active | TenantState::Frozen) => {
             tenant::set_state(conn, &known.id, known.state, TenantState::Uninstalled, now).await?;
-            tenant::set_state(conn, &known.id, TenantState::Uninstalled, TenantState::PendingWhatsapp, now).await?;
+            tenant::set_state(conn, &known.id, TenantState::Uninstalled, TenantState::PendingWhatsapp, now)
+                .await?;
             let linked = wa_session::find(conn, &known.id).await?.is_some_and(|s| s.state.is_linked());
             if linked {
                 super::activate::phone_was_linked(app, conn, &known.id, now).await?;

@@ -54,3 +54,10 @@ impl Keyring {
         self.open.write().unwrap_or_else(PoisonError::into_inner).remove(tenant);
     }
 }
+
+#[async_trait::async_trait]
+impl super::vault::DataKeys for Keyring {
+    async fn data_key(&self, tenant: &TenantId) -> anyhow::Result<DataKey> {
+        Ok(self.of(tenant).await?)
+    }
+}

@@ -51,7 +51,13 @@ async fn hold(conn: &mut Conn, known: &Tenant, now: UnixMs) -> Result<(), Error>
     Ok(())
 }
 
-async fn note(conn: &mut Conn, id: &TenantId, verb: &'static str, reason: &str, now: UnixMs) -> Result<(), Error> {
+async fn note(
+    conn: &mut Conn,
+    id: &TenantId,
+    verb: &'static str,
+    reason: &str,
+    now: UnixMs,
+) -> Result<(), Error> {
     let new = decision::NewDecision { record: None, verb, reason, outbox: None };
     Ok(decision::insert(conn, id, new, now).await?)
 }

@@ -40,7 +40,9 @@ pub fn message_id(key: &DataKey, intent: &str) -> String {
 }
 
 pub async fn send(app: &App, id: &TenantId, outbox_id: &OutboxId) -> Result<Sent, Error> {
-    let Some(row) = outbox::find(&mut app.db.read().await?, id, outbox_id).await? else { return Ok(Sent::Done) };
+    let Some(row) = outbox::find(&mut app.db.read().await?, id, outbox_id).await? else {
+        return Ok(Sent::Done);
+    };
     let now = app.now();
     match row.state {
         OutboxState::Planned => {}
@@ -121,7 +123,12 @@ async fn begin(app: &App, key: &DataKey, id: &TenantId, row: &OutboxRow) -> Resu
 }
 
 /// The library answered with an error: what never left goes back to waiting, what can never leave has failed.
-async fn refused(app: &App, id: &TenantId, row: &OutboxRow, error: whatsapp::error::Error) -> Result<Sent, Error> {
+async fn refused(
+    app: &App,
+    id: &TenantId,
+    row: &OutboxRow,
+    error: whatsapp::error::Error,
+) -> Result<Sent, Error> {
     use whatsapp::error::Error as Wa;
     let reason = match &error {
         Wa::NotOnWhatsApp => "not_on_whatsapp",
@@ -150,8 +157,13 @@ async fn take_back(app: &App, conn: &mut Conn, id: &TenantId, row: &OutboxRow) -
     let Some(record_id) = row.record else { return Ok(()) };
     let Some(stored) = record::find(conn, id, record_id).await? else { return Ok(()) };
     let key = app.keys.of(id).await?;
-    let noted = if stored.told.is_empty() { Vec::new() } else { key.open("told", &record_id.to_string(), &stored.told)? };
-    let ours = if row.told.is_empty() { Vec::new() } else { key.open("outbox_told", &row.intent, &row.told)? };
+    let noted = if stored.told.is_empty() {
+        Vec::new()
+    } else {
+        key.open("told", &record_id.to_string(), &stored.told)?
+    };
+    let ours =
+        if row.told.is_empty() { Vec::new() } else { key.open("outbox_told", &row.intent, &row.told)? };
     if !noted.is_empty() && noted == ours {
         record::untell(conn, id, record_id, &row.told_before, app.now()).await?;
     }
@@ -171,22 +183,39 @@ async fn settle_interrupted(app: &App, id: &TenantId, row: &OutboxRow, now: Unix
     Ok(Sent::Done)
 }
 
-async fn settle(app: &App, id: &TenantId, row: &OutboxRow, state: OutboxState, reason: &str) -> Result<(), Error> {
+async fn settle(
+    app: &App,
+    id: &TenantId,
+    row: &OutboxRow,
+    state: OutboxState,
+    reason: &str,
+) -> Result<(), Error> {
     let now = app.now();
     let mut conn = app.db.begin().await?;
     if outbox::settle(&mut conn, id, &row.id, state, reason, now).await? {
         let why = if reason.is_empty() { row.kind.as_str() } else { reason };
-        let new = decision::NewDecision { record: row.record, verb: state.as_str(), reason: why, outbox: Some(&row.id) };
+        let new = decision::NewDecision {
+            record: row.record,
+            verb: state.as_str(),
+            reason: why,
+            outbox: Some(&row.id),
+        };
         decision::insert(&mut conn, id, new, now).await?;
     }
     conn.commit().await?;
-    metrics::counter!("salonbridge_messages_total", "kind" => row.kind.as_str(), "state" => state.as_str()).increment(1);
+    metrics::counter!("salonbridge_messages_total", "kind" => row.kind.as_str(), "state" => state.as_str())
+        .increment(1);
     app.bus.tell(id, News::View);
     Ok(())
 }
 
 /// WhatsApp's server took or refused a message.
-pub async fn acknowledged(app: &App, id: &TenantId, message_id: &str, error: Option<u16>) -> Result<(), Error> {
+pub async fn acknowledged(
+    app: &App,
+    id: &TenantId,
+    message_id: &str,
+    error: Option<u16>,
+) -> Result<(), Error> {
     let now = app.now();
     let mut conn = app.db.begin().await?;
     let Some(row) = outbox::find_message(&mut conn, id, message_id).await? else { return Ok(()) };
@@ -201,8 +230,12 @@ pub async fn acknowledged(app: &App, id: &TenantId, message_id: &str, error: Opt
             };
             if outbox::mark_refused(&mut conn, id, message_id, &reason, now).await? {
                 take_back(app, &mut conn, id, &row).await?;
-                let new =
-                    decision::NewDecision { record: row.record, verb: "failed", reason: &reason, outbox: Some(&row.id) };
+                let new = decision::NewDecision {
+                    record: row.record,
+                    verb: "failed",
+                    reason: &reason,
+                    outbox: Some(&row.id),
+                };
                 decision::insert(&mut conn, id, new, now).await?;
             }
         }

@@ -76,7 +76,8 @@ pub fn check(secret: &Secret, token: &str, now: UnixMs) -> Result<PagePass, BadT
         return Err(BadToken::Expired);
     }
     let tenant = TenantId::parse(&claims.sub).ok_or(BadToken::Wrong)?;
-    let all = claims.all.iter().map(|id| TenantId::parse(id)).collect::<Option<Vec<_>>>().ok_or(BadToken::Wrong)?;
+    let all =
+        claims.all.iter().map(|id| TenantId::parse(id)).collect::<Option<Vec<_>>>().ok_or(BadToken::Wrong)?;
     Ok(PagePass { tenant, all, may_link: claims.link })
 }
 

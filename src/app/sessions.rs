@@ -18,14 +18,28 @@ use crate::whatsapp::gateway::Sink;
 /// Where a linking stands. Lives in memory: it is worth nothing after a restart, and then begins anew.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Pairing {
-    Starting { since: UnixMs },
-    Qr { raw: String, number: u8, of: u8, expires_at: UnixMs },
+    Starting {
+        since: UnixMs,
+    },
+    Qr {
+        raw: String,
+        number: u8,
+        of: u8,
+        expires_at: UnixMs,
+    },
     /// Waiting for WhatsApp to make a code.
     CodeAsked,
-    Code { code: String, expires_at: UnixMs },
-    Exhausted { minutes: u32 },
+    Code {
+        code: String,
+        expires_at: UnixMs,
+    },
+    Exhausted {
+        minutes: u32,
+    },
     Scanned,
-    Refused { why: Refusal },
+    Refused {
+        why: Refusal,
+    },
 }
 
 /// Linkings under way in this process.
@@ -193,7 +207,10 @@ async fn linked(app: &App, id: &TenantId, phone: &Phone, name: &str) -> Result<(
 
 /// A hash of a number that is the same for all salons: only so can it be seen that one number serves two.
 fn phone_hash(app: &App, phone: &Phone) -> String {
-    hex::encode(hmac_sha256(app.settings.jwt_secret.expose().as_bytes(), format!("number|{}", phone.digits()).as_bytes()))
+    hex::encode(hmac_sha256(
+        app.settings.jwt_secret.expose().as_bytes(),
+        format!("number|{}", phone.digits()).as_bytes(),
+    ))
 }
 
 async fn changed(

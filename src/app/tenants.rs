@@ -32,7 +32,8 @@ impl Overrides {
                 Ok(id) => {
                     salons.insert(SalonId(id), read_salon(&entry.path(), &defaults, &mut problems));
                 }
-                Err(_) => problems.push(format!("{}: a salon's folder is named by its number", entry.path().display())),
+                Err(_) => problems
+                    .push(format!("{}: a salon's folder is named by its number", entry.path().display())),
             }
         }
         if problems.is_empty() { Ok(Self { defaults, salons }) } else { Err(problems) }

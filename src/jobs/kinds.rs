@@ -15,7 +15,11 @@ use crate::storage::tenant;
 pub enum Outcome {
     Done,
     /// Run again then. `counts` is false for a wait that was no failure.
-    Again { at: UnixMs, error: String, counts: bool },
+    Again {
+        at: UnixMs,
+        error: String,
+        counts: bool,
+    },
     /// Put aside for a person.
     Park(String),
 }
@@ -43,12 +47,26 @@ fn failed(app: &App, job: &JobRow, schedule: Schedule, error: &Error) -> Outcome
     let text = error.to_string();
     match schedule.delay_ms(job.attempt, wish, rand::random()) {
         Some(delay) => {
-            tracing::warn!(job.kind, job.attempt, tenant.id = job.tenant_id, error = text, delay_ms = delay, "a job will be tried again");
+            tracing::warn!(
+                job.kind,
+                job.attempt,
+                tenant.id = job.tenant_id,
+                error = text,
+                delay_ms = delay,
+                "a job will be tried again"
+            );
             Outcome::Again { at: app.now().plus_ms(delay), error: text, counts: true }
         }
         None => {
             let why = if wish == Retry::Never { "cannot succeed" } else { "was tried long enough" };
-            tracing::error!(job.kind, job.attempt, tenant.id = job.tenant_id, error = text, why, "a job is parked: somebody must look");
+            tracing::error!(
+                job.kind,
+                job.attempt,
+                tenant.id = job.tenant_id,
+                error = text,
+                why,
+                "a job is parked: somebody must look"
+            );
             Outcome::Park(text)
         }
     }

@@ -69,7 +69,12 @@ impl YclientsApi {
     }
 
     /// Sends and unwraps. `route` names the call in logs and metrics, without ids.
-    pub(super) async fn send(&self, route: &'static str, who: As, request: RequestBuilder) -> Result<Value, Error> {
+    pub(super) async fn send(
+        &self,
+        route: &'static str,
+        who: As,
+        request: RequestBuilder,
+    ) -> Result<Value, Error> {
         let (status, retry_after, body) = self.exchange(route, who, request).await?;
         envelope::open(status.as_u16(), retry_after, &body)
     }
@@ -84,9 +89,13 @@ impl YclientsApi {
         self.pace.take().await;
         let began = Instant::now();
         let answer = self.exchange_now(who, request).await;
-        let outcome = answer.as_ref().map_or("unreachable", |(status, ..)| if status.is_success() { "ok" } else { "refused" });
-        metrics::counter!("salonbridge_yclients_requests_total", "route" => route, "outcome" => outcome).increment(1);
-        metrics::histogram!("salonbridge_yclients_seconds", "route" => route).record(began.elapsed().as_secs_f64());
+        let outcome = answer
+            .as_ref()
+            .map_or("unreachable", |(status, ..)| if status.is_success() { "ok" } else { "refused" });
+        metrics::counter!("salonbridge_yclients_requests_total", "route" => route, "outcome" => outcome)
+            .increment(1);
+        metrics::histogram!("salonbridge_yclients_seconds", "route" => route)
+            .record(began.elapsed().as_secs_f64());
         tracing::debug!(route, outcome, duration_ms = began.elapsed().as_millis(), "asked YClients");
         answer
     }
@@ -107,7 +116,11 @@ impl YclientsApi {
             .header("Authorization", authorization);
         let mut answer = request.send().await.map_err(unreachable)?;
         let status = answer.status();
-        let retry_after = answer.headers().get("retry-after").and_then(|v| v.to_str().ok()).and_then(|v| v.trim().parse::<i64>().ok());
+        let retry_after = answer
+            .headers()
+            .get("retry-after")
+            .and_then(|v| v.to_str().ok())
+            .and_then(|v| v.trim().parse::<i64>().ok());
         let mut body = Vec::new();
         while let Some(chunk) = answer.chunk().await.map_err(unreachable)? {
             if body.len() + chunk.len() > MOST_BYTES {
@@ -121,6 +134,12 @@ impl YclientsApi {
 
 /// The cause without the address: query strings may hold personal data.
 fn unreachable(error: reqwest::Error) -> Error {
-    let kind = if error.is_timeout() { "timeout" } else if error.is_connect() { "no connection" } else { "broken off" };
+    let kind = if error.is_timeout() {
+        "timeout"
+    } else if error.is_connect() {
+        "no connection"
+    } else {
+        "broken off"
+    };
     Error::Unreachable(kind.to_owned())
 }

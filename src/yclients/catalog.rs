@@ -49,19 +49,23 @@ pub struct Day {
 impl YclientsApi {
     /// `GET /company/{salon}/`
     pub async fn company(&self, salon: SalonId) -> Result<Company, Error> {
-        let data = self.send("company", As::User, self.rest(Method::GET, &format!("/company/{salon}/"))).await?;
+        let data =
+            self.send("company", As::User, self.rest(Method::GET, &format!("/company/{salon}/"))).await?;
         company(&data).ok_or_else(|| Error::Malformed("a company without a title".to_owned()))
     }
 
     /// `GET /company/{salon}/services`
     pub async fn services(&self, salon: SalonId) -> Result<Vec<Service>, Error> {
-        let data = self.send("services", As::User, self.rest(Method::GET, &format!("/company/{salon}/services"))).await?;
+        let data = self
+            .send("services", As::User, self.rest(Method::GET, &format!("/company/{salon}/services")))
+            .await?;
         Ok(rows(&data, service))
     }
 
     /// `GET /company/{salon}/staff`
     pub async fn staff(&self, salon: SalonId) -> Result<Vec<Staff>, Error> {
-        let data = self.send("staff", As::User, self.rest(Method::GET, &format!("/company/{salon}/staff"))).await?;
+        let data =
+            self.send("staff", As::User, self.rest(Method::GET, &format!("/company/{salon}/staff"))).await?;
         Ok(rows(&data, staff))
     }
 
@@ -80,7 +84,11 @@ fn rows<T>(data: &Value, read: fn(&Value) -> Option<T>) -> Vec<T> {
     let list = data.as_array().map(Vec::as_slice).unwrap_or_default();
     let read: Vec<T> = list.iter().filter_map(read).collect();
     if read.len() < list.len() {
-        tracing::warn!(rows = list.len(), unreadable = list.len() - read.len(), "some rows of a YClients list make no sense");
+        tracing::warn!(
+            rows = list.len(),
+            unreadable = list.len() - read.len(),
+            "some rows of a YClients list make no sense"
+        );
     }
     read
 }
@@ -95,7 +103,8 @@ fn company(data: &Value) -> Option<Company> {
 
 fn service(row: &Value) -> Option<Service> {
     let number = |key: &str| row.get(key).and_then(wire::int);
-    let shortest = || row.get("staff")?.as_array()?.iter().filter_map(|s| wire::int(s.get("seance_length")?)).min();
+    let shortest =
+        || row.get("staff")?.as_array()?.iter().filter_map(|s| wire::int(s.get("seance_length")?)).min();
     Some(Service {
         id: ServiceId(number("id")?),
         title: wire::text(row.get("title")?)?,
@@ -136,12 +145,20 @@ mod tests {
 
     #[test]
     fn the_samples_are_read_whole() {
-        let company = company(&sample(include_str!("../../tests/fixtures/yclients/rest_company.json"))).expect("read");
-        assert_eq!((company.title.as_str(), company.timezone), ("Студия «Пример»", Some(chrono_tz::Europe::Moscow)));
+        let company =
+            company(&sample(include_str!("../../tests/fixtures/yclients/rest_company.json"))).expect("read");
+        assert_eq!(
+            (company.title.as_str(), company.timezone),
+            ("Студия «Пример»", Some(chrono_tz::Europe::Moscow))
+        );
 
-        let services = rows(&sample(include_str!("../../tests/fixtures/yclients/rest_services.json")), service);
+        let services =
+            rows(&sample(include_str!("../../tests/fixtures/yclients/rest_services.json")), service);
         assert_eq!(services.len(), 2);
-        assert_eq!((services[0].id, services[0].price_min, services[0].length_s), (ServiceId(7_700_201), 250_000, Some(5400)));
+        assert_eq!(
+            (services[0].id, services[0].price_min, services[0].length_s),
+            (ServiceId(7_700_201), 250_000, Some(5400))
+        );
         assert_eq!((services[1].price_max, services[1].active), (80_050, false));
 
         let staff = rows(&sample(include_str!("../../tests/fixtures/yclients/rest_staff.json")), staff);

@@ -47,7 +47,9 @@ fn message(body: &Value) -> String {
     let main = texts.into_iter().flatten().find_map(Value::as_str).unwrap_or("no reason given");
     let fields: Vec<&str> = match body.pointer("/meta/errors") {
         Some(Value::Object(map)) => map.keys().map(String::as_str).collect(),
-        Some(Value::Array(list)) => list.iter().filter_map(|e| e.get("message").and_then(Value::as_str)).collect(),
+        Some(Value::Array(list)) => {
+            list.iter().filter_map(|e| e.get("message").and_then(Value::as_str)).collect()
+        }
         _ => Vec::new(),
     };
     let all = if fields.is_empty() { main.to_owned() } else { format!("{main} ({})", fields.join(", ")) };
@@ -57,7 +59,13 @@ fn message(body: &Value) -> String {
 /// Says what a body that is not JSON looks like, without repeating it.
 fn describe(body: &[u8]) -> String {
     let start = body.trim_ascii_start();
-    let kind = if start.starts_with(b"<") { "HTML" } else if start.starts_with(b"{") || start.starts_with(b"[") { "half an answer" } else { "text" };
+    let kind = if start.starts_with(b"<") {
+        "HTML"
+    } else if start.starts_with(b"{") || start.starts_with(b"[") {
+        "half an answer"
+    } else {
+        "text"
+    };
     format!("{kind}, {} bytes", body.len())
 }
 
@@ -70,8 +78,13 @@ mod tests {
         let open = |status, body: &str| open(status, None, body.as_bytes());
         assert!(matches!(open(401, r#"{"errors":{"code":401,"message":"x"}}"#), Err(Error::Unauthorised)));
         assert!(matches!(open(402, ""), Err(Error::LicenceExpired)));
-        assert!(matches!(open(403, r#"{"meta":{"message":"Необходимо продлить лицензию"}}"#), Err(Error::LicenceExpired)));
-        assert!(matches!(open(403, r#"{"meta":{"message":"Нет прав"}}"#), Err(Error::Forbidden(m)) if m == "Нет прав"));
+        assert!(matches!(
+            open(403, r#"{"meta":{"message":"Необходимо продлить лицензию"}}"#),
+            Err(Error::LicenceExpired)
+        ));
+        assert!(
+            matches!(open(403, r#"{"meta":{"message":"Нет прав"}}"#), Err(Error::Forbidden(m)) if m == "Нет прав")
+        );
         assert!(matches!(open(404, "<html>"), Err(Error::NotFound)));
         assert!(matches!(open(429, ""), Err(Error::Throttled(None))));
         assert!(matches!(open(502, "<html>"), Err(Error::Upstream(502))));

@@ -68,7 +68,11 @@ pub fn parse(body: &[u8], partner_token: &Secret) -> Result<Lifecycle, Refused> 
         "payment" => Event::Payment(body.payment_id.as_ref().and_then(wire::int)),
         other => Event::Other(other.chars().take(40).collect()),
     };
-    Ok(Lifecycle { salon: SalonId(salon), application_id: body.application_id.as_ref().and_then(wire::int), event })
+    Ok(Lifecycle {
+        salon: SalonId(salon),
+        application_id: body.application_id.as_ref().and_then(wire::int),
+        event,
+    })
 }
 
 #[cfg(test)]
@@ -80,7 +84,11 @@ mod tests {
         let token = Secret::new("test_partner_token_not_real");
         let event = |body: &str| parse(body.as_bytes(), &token);
         let sample = |name: &str| {
-            std::fs::read_to_string(format!("{}/tests/fixtures/yclients/{name}.json", env!("CARGO_MANIFEST_DIR"))).expect(name)
+            std::fs::read_to_string(format!(
+                "{}/tests/fixtures/yclients/{name}.json",
+                env!("CARGO_MANIFEST_DIR")
+            ))
+            .expect(name)
         };
         assert_eq!(event(&sample("lifecycle_uninstall")).expect("read").event, Event::Uninstall);
         assert_eq!(event(&sample("lifecycle_freeze")).expect("read").event, Event::Freeze);

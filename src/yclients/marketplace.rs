@@ -57,7 +57,12 @@ impl YclientsApi {
 
     /// `POST /marketplace/partner/callback`: 201 done, 301 done (the redirect form), 403 perhaps already installed.
     /// Not idempotent there: on any doubt read the status again.
-    pub async fn activate(&self, salon: SalonId, api_key: &str, webhook_urls: &[String]) -> Result<Activated, Error> {
+    pub async fn activate(
+        &self,
+        salon: SalonId,
+        api_key: &str,
+        webhook_urls: &[String],
+    ) -> Result<Activated, Error> {
         let body = json!({
             "salon_id": salon.0, "application_id": self.application_id(), "api_key": api_key, "webhook_urls": webhook_urls,
         });
@@ -108,9 +113,18 @@ mod tests {
     #[test]
     fn statuses_are_read_from_the_samples() {
         for (sample, status) in [
-            (include_str!("../../tests/fixtures/yclients/marketplace_status_pending.json"), ConnectionStatus::Pending),
-            (include_str!("../../tests/fixtures/yclients/marketplace_status_active.json"), ConnectionStatus::Active),
-            (include_str!("../../tests/fixtures/yclients/marketplace_status_freezed.json"), ConnectionStatus::Freezed),
+            (
+                include_str!("../../tests/fixtures/yclients/marketplace_status_pending.json"),
+                ConnectionStatus::Pending,
+            ),
+            (
+                include_str!("../../tests/fixtures/yclients/marketplace_status_active.json"),
+                ConnectionStatus::Active,
+            ),
+            (
+                include_str!("../../tests/fixtures/yclients/marketplace_status_freezed.json"),
+                ConnectionStatus::Freezed,
+            ),
         ] {
             let data = envelope::open(200, None, sample.as_bytes()).expect("an answer");
             let connection = connection(&data).expect("a connection");
@@ -121,8 +135,11 @@ mod tests {
 
     #[test]
     fn already_installed_is_told_from_other_refusals() {
-        let sample = include_str!("../../tests/fixtures/yclients/marketplace_callback_already_installed_403.json");
-        let Err(Error::Forbidden(said)) = envelope::open(403, None, sample.as_bytes()) else { panic!("forbidden") };
+        let sample =
+            include_str!("../../tests/fixtures/yclients/marketplace_callback_already_installed_403.json");
+        let Err(Error::Forbidden(said)) = envelope::open(403, None, sample.as_bytes()) else {
+            panic!("forbidden")
+        };
         assert!(is_already_installed(&said) && !is_already_installed("Нет прав"));
     }
 }

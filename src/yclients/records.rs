@@ -13,8 +13,10 @@ use crate::kernel::phone::Phone;
 impl YclientsApi {
     /// `GET /record/{salon}/{id}`
     pub async fn record(&self, salon: SalonId, id: RecordId) -> Result<Record, Error> {
-        let data = self.send("record", As::User, self.rest(Method::GET, &format!("/record/{salon}/{id}"))).await?;
-        let whole = data.as_object().ok_or_else(|| Error::Malformed("a record that is no object".to_owned()))?;
+        let data =
+            self.send("record", As::User, self.rest(Method::GET, &format!("/record/{salon}/{id}"))).await?;
+        let whole =
+            data.as_object().ok_or_else(|| Error::Malformed("a record that is no object".to_owned()))?;
         let mut record = record(id, whole);
         // A read is whole: what it does not mention does not exist.
         settle_unsaid(&mut record);
@@ -63,7 +65,10 @@ fn services(data: &Map<String, Value>) -> Field<Vec<ServiceLine>> {
 fn master(data: &Map<String, Value>) -> Field<Master> {
     let named = data.get("staff").map(|staff| {
         let staff = wire::object(staff)?;
-        Some(Master { id: StaffId(wire::int(staff.get("id")?)?), name: staff.get("name").and_then(wire::text)? })
+        Some(Master {
+            id: StaffId(wire::int(staff.get("id")?)?),
+            name: staff.get("name").and_then(wire::text)?,
+        })
     });
     match named {
         Some(Some(master)) => Field::Is(master),
@@ -74,7 +79,9 @@ fn master(data: &Map<String, Value>) -> Field<Master> {
 
 fn client(value: &Value) -> Option<Client> {
     let client = wire::object(value)?;
-    let name = ["name", "display_name"].iter().find_map(|key| client.get(*key).and_then(wire::text).filter(|n| !n.is_empty()));
+    let name = ["name", "display_name"]
+        .iter()
+        .find_map(|key| client.get(*key).and_then(wire::text).filter(|n| !n.is_empty()));
     // REST sends numbers without a plus, as a number.
     let phone = client.get("phone").and_then(wire::text).filter(|p| !p.is_empty());
     let phone = phone.and_then(|text| Phone::parse(&text));

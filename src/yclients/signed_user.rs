@@ -53,7 +53,9 @@ impl Claims {
         for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
             match name.as_ref() {
                 "salon_id" | "salon_ids" => add_salons(&mut salons, &value)?,
-                name if name.starts_with("salon_ids[") && name.ends_with(']') => add_salons(&mut salons, &value)?,
+                name if name.starts_with("salon_ids[") && name.ends_with(']') => {
+                    add_salons(&mut salons, &value)?
+                }
                 "application_id" => application_id = value.trim().parse().ok(),
                 "user_data" if !value.is_empty() => data = Some(value.into_owned()),
                 "user_data_sign" if !value.is_empty() => sign = Some(value.into_owned()),
@@ -93,8 +95,15 @@ fn owner(data: &str, sign: &str, partner_token: &Secret) -> Result<Owner, ClaimE
     }
     let user: Value = serde_json::from_slice(&bytes).map_err(|_| ClaimError::BadEncoding)?;
     let text = |key: &str| user.get(key).and_then(wire::text).unwrap_or_default();
-    let id = user.get("id").or_else(|| user.get("user_id")).and_then(wire::int).ok_or(ClaimError::BadEncoding)?;
-    Ok(Owner { id, name: text("name"), phone: text("phone"), email: text("email"), salon_name: text("salon_name") })
+    let id =
+        user.get("id").or_else(|| user.get("user_id")).and_then(wire::int).ok_or(ClaimError::BadEncoding)?;
+    Ok(Owner {
+        id,
+        name: text("name"),
+        phone: text("phone"),
+        email: text("email"),
+        salon_name: text("salon_name"),
+    })
 }
 
 /// Base64 as it was seen: both alphabets, with and without padding, a space where a plus was.
@@ -105,7 +114,15 @@ fn decode(text: &str) -> Option<Vec<u8>> {
             .with_decode_padding_mode(DecodePaddingMode::Indifferent)
             .with_decode_allow_trailing_bits(true),
     );
-    let plain: String = text.trim().chars().map(|c| match c { ' ' | '-' => '+', '_' => '/', c => c }).collect();
+    let plain: String = text
+        .trim()
+        .chars()
+        .map(|c| match c {
+            ' ' | '-' => '+',
+            '_' => '/',
+            c => c,
+        })
+        .collect();
     LENIENT.decode(plain).ok()
 }
 
@@ -114,7 +131,8 @@ mod tests {
     use super::*;
 
     fn vector() -> Value {
-        serde_json::from_str(include_str!("../../tests/fixtures/yclients/registration_user_data.json")).expect("JSON")
+        serde_json::from_str(include_str!("../../tests/fixtures/yclients/registration_user_data.json"))
+            .expect("JSON")
     }
 
     fn parse(query: &str) -> Result<Claims, ClaimError> {
@@ -145,18 +163,26 @@ mod tests {
         let vector = vector();
         let sign = text(&vector, "/user_data_sign");
         for name in ["user_data", "user_data_urlsafe", "user_data_unpadded", "user_data_plus_as_space"] {
-            let data: String = url::form_urlencoded::byte_serialize(text(&vector, &format!("/{name}")).as_bytes()).collect();
+            let data: String =
+                url::form_urlencoded::byte_serialize(text(&vector, &format!("/{name}")).as_bytes()).collect();
             let claims = parse(&format!("salon_id=1&user_data={data}&user_data_sign={sign}")).expect(name);
             assert_eq!(claims.user.expect("a user").id, 3_300_901, "{name}");
         }
-        let (data, sign) = (text(&vector, "/legacy_shape/user_data"), text(&vector, "/legacy_shape/user_data_sign"));
-        assert!(parse(&format!("salon_id=1&user_data={data}&user_data_sign={sign}")).expect("legacy").user.is_some());
+        let (data, sign) =
+            (text(&vector, "/legacy_shape/user_data"), text(&vector, "/legacy_shape/user_data_sign"));
+        assert!(
+            parse(&format!("salon_id=1&user_data={data}&user_data_sign={sign}"))
+                .expect("legacy")
+                .user
+                .is_some()
+        );
     }
 
     #[test]
     fn each_bad_visit_is_told_for_what_it_is() {
         let vector = vector();
-        let (data, wrong) = (text(&vector, "/user_data_unpadded"), text(&vector, "/wrong_sign_over_base64_text"));
+        let (data, wrong) =
+            (text(&vector, "/user_data_unpadded"), text(&vector, "/wrong_sign_over_base64_text"));
         let data: String = url::form_urlencoded::byte_serialize(data.as_bytes()).collect();
         for (query, error) in [
             (String::new(), ClaimError::NoSalon),

@@ -78,7 +78,8 @@ fn hook(text: &str) -> Result<Hook, NotAHook> {
     if resource.is_empty() || resource.len() > LONGEST_RESOURCE {
         return Err(NotAHook);
     }
-    let company_id = outside.company_id.as_ref().or(outside.salon_id.as_ref()).and_then(wire::int).map(SalonId);
+    let company_id =
+        outside.company_id.as_ref().or(outside.salon_id.as_ref()).and_then(wire::int).map(SalonId);
     let resource_id = outside.resource_id.as_ref().and_then(wire::int).or_else(|| data_id(outside.data));
     Ok(Hook { company_id, resource, resource_id: resource_id.unwrap_or(0), raw: text.to_owned() })
 }
@@ -106,7 +107,8 @@ fn seed_kind(kind: &str) -> (&str, &str) {
 pub fn record(raw: &[u8]) -> Result<Record, NotAHook> {
     let body: Value = serde_json::from_slice(raw).map_err(|_| NotAHook)?;
     let kind = ["type", "event"].iter().find_map(|key| body.get(*key).and_then(Value::as_str));
-    let status = body.get("status").and_then(Value::as_str).or(kind.map(|kind| seed_kind(kind).1)).unwrap_or_default();
+    let status =
+        body.get("status").and_then(Value::as_str).or(kind.map(|kind| seed_kind(kind).1)).unwrap_or_default();
     let empty = serde_json::Map::new();
     let data = body.get("data").and_then(wire::object).unwrap_or(&empty);
     let id = body.get("resource_id").or_else(|| data.get("id")).and_then(wire::int).ok_or(NotAHook)?;

@@ -62,13 +62,17 @@ fn a_partial_payload_leaves_the_rest_unsaid() {
 fn the_founding_documents_form_is_read_too() {
     let body = br#"{"type":"record_deleted","company_id":"1","data":{"id":"5","datetime":"2026-03-14T15:00:00+03:00"}}"#;
     let hooks = parse(body).expect("a hook");
-    assert_eq!((hooks[0].resource.as_str(), hooks[0].resource_id, hooks[0].company_id), ("record", 5, Some(SalonId(1))));
+    assert_eq!(
+        (hooks[0].resource.as_str(), hooks[0].resource_id, hooks[0].company_id),
+        ("record", 5, Some(SalonId(1)))
+    );
     assert!(record(hooks[0].raw()).expect("a record").is_deleted());
 }
 
 #[test]
 fn arrays_are_split_and_what_is_no_hook_is_told() {
-    let hooks = parse(br#"[{"resource":"record","resource_id":1},{"resource":"client","resource_id":2}]"#).expect("two");
+    let hooks = parse(br#"[{"resource":"record","resource_id":1},{"resource":"client","resource_id":2}]"#)
+        .expect("two");
     assert_eq!(hooks.iter().map(|h| h.resource_id).collect::<Vec<_>>(), [1, 2]);
     for body in ["", "{", "[]", "5", "{}", "null", "<html>", "[1]"] {
         assert!(parse(body.as_bytes()).is_err(), "{body}");

@@ -72,7 +72,8 @@ pub fn local_time(value: &Value) -> Option<NaiveDateTime> {
 #[must_use]
 pub fn instant(value: &Value) -> Option<UnixMs> {
     let text = value.as_str()?.trim();
-    let parsed = DateTime::parse_from_rfc3339(text).or_else(|_| DateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%z"));
+    let parsed =
+        DateTime::parse_from_rfc3339(text).or_else(|_| DateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%z"));
     parsed.ok().map(|at| UnixMs(at.timestamp_millis()))
 }
 
@@ -102,9 +103,21 @@ mod tests {
 
     #[test]
     fn scalars_are_read_in_every_form_seen() {
-        assert_eq!((int(&json!("16")), int(&json!(16)), int(&json!(16.0)), int(&json!("x"))), (Some(16), Some(16), Some(16), None));
-        assert_eq!((flag(&json!("1")), flag(&json!(0)), flag(&json!(true)), flag(&json!([]))), (Some(true), Some(false), Some(true), None));
-        for (given, minor) in [(json!("2500.00"), 250_000), (json!(3.10), 310), (json!(600), 60_000), (json!("800.555"), 80_056), (json!(-5), -500)] {
+        assert_eq!(
+            (int(&json!("16")), int(&json!(16)), int(&json!(16.0)), int(&json!("x"))),
+            (Some(16), Some(16), Some(16), None)
+        );
+        assert_eq!(
+            (flag(&json!("1")), flag(&json!(0)), flag(&json!(true)), flag(&json!([]))),
+            (Some(true), Some(false), Some(true), None)
+        );
+        for (given, minor) in [
+            (json!("2500.00"), 250_000),
+            (json!(3.10), 310),
+            (json!(600), 60_000),
+            (json!("800.555"), 80_056),
+            (json!(-5), -500),
+        ] {
             assert_eq!(minor_units(&given), Some(minor), "{given}");
         }
         assert_eq!(minor_units(&json!("free")), None);

@@ -8,11 +8,7 @@ use tokio_util::sync::CancellationToken;
 pub struct Options {}
 
 /// Serves on `listener` until `stop` is cancelled.
-pub async fn serve(
-    _listener: TcpListener,
-    _options: Options,
-    stop: CancellationToken,
-) -> anyhow::Result<()> {
+pub async fn serve(_listener: TcpListener, _options: Options, stop: CancellationToken) -> anyhow::Result<()> {
     stop.cancelled().await;
     Ok(())
 }
