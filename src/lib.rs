@@ -15,9 +15,15 @@
 //! linked WhatsApp device, the *inbox* is what arrived, the *outbox* what we intend to say, a *job* is a bell that rings for them.
 
 pub mod app;
+pub mod boot;
+pub mod cache;
+pub mod cli;
 pub mod domain;
 pub mod jobs;
 pub mod kernel;
+pub mod live;
 pub mod storage;
+pub mod views;
+pub mod web;
 pub mod whatsapp;
 pub mod yclients;

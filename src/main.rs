@@ -1,1 +1,7 @@
-fn main() {}
+//! The door: parse the command line and hand over.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    salonbridge::cli::main()
+}

@@ -10,6 +10,7 @@ pub mod connect;
 pub mod enqueue;
 pub mod error;
 pub mod health;
+pub mod hook_key;
 pub mod inbound;
 pub mod install;
 pub mod intake;
@@ -28,6 +29,7 @@ use tokio::sync::Notify;
 pub use error::Error;
 
 use crate::kernel::clock::{Clock, UnixMs};
+use crate::kernel::crm_id::SalonId;
 use crate::kernel::id::TenantId;
 use crate::kernel::secret::Secret;
 use crate::storage::Db;
@@ -115,4 +117,14 @@ impl App {
 /// A tenant that must exist.
 pub(crate) async fn tenants_of(app: &App, id: &TenantId) -> Result<StoredTenant, Error> {
     tenant::find(&mut app.db.read().await?, id).await?.ok_or(Error::NotFound)
+}
+
+/// The CRM's number of a tenant's salon.
+pub async fn salon_of(app: &App, id: &TenantId) -> Result<SalonId, Error> {
+    Ok(tenants_of(app, id).await?.tenant.salon_id)
+}
+
+/// The zone a tenant's times are told in.
+pub async fn zone_of(app: &App, id: &TenantId) -> Result<chrono_tz::Tz, Error> {
+    Ok(tenants_of(app, id).await?.tenant.timezone)
 }

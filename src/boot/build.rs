@@ -1,0 +1,88 @@
+//! From a configuration to a product: storage, client, gateway, app, router.
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use axum::Router;
+
+use super::config::Config;
+use crate::app::keyring::Keyring;
+use crate::app::sessions::AppSink;
+use crate::app::tenants::Overrides;
+use crate::app::vault::DbVault;
+use crate::app::{App, Parts, Settings};
+use crate::kernel::clock::{Clock, SystemClock};
+use crate::storage::Db;
+use crate::web::{self, WebSettings};
+use crate::whatsapp::LiveGateway;
+use crate::yclients::{self, YclientsApi};
+
+/// A product ready to serve.
+pub struct Built {
+    pub app: Arc<App>,
+    pub router: Router,
+}
+
+/// Builds everything. Opens the database and brings its tables up to date; talks to nobody else yet.
+pub async fn build(config: &Config) -> anyhow::Result<Built> {
+    build_with(config, Arc::new(SystemClock)).await
+}
+
+/// The same with another clock.
+pub async fn build_with(config: &Config, clock: Arc<dyn Clock>) -> anyhow::Result<Built> {
+    let db = Db::open(&config.database_url).await?;
+    let crm = YclientsApi::new(yclients::Settings {
+        base_url: config.yclients_url.clone(),
+        partner_token: config.partner_token.clone(),
+        user_token: config.user_token.clone(),
+        application_id: config.application_id,
+        timeout: std::time::Duration::from_secs(20),
+    })?;
+    let mut tenants = Overrides::load(&config.tenants_dir).map_err(|problems| {
+        anyhow::anyhow!("the tenants folder has mistakes:\n  {}", problems.join("\n  "))
+    })?;
+    if let Some(settle_ms) = config.settle_ms {
+        tenants.set_settle_ms(settle_ms);
+    }
+    let keys = Arc::new(Keyring::new(config.master_keys.clone(), db.clone()));
+    let app = Arc::new(App::new(Parts {
+        db: db.clone(),
+        crm,
+        clock: clock.clone(),
+        settings: app_settings(config),
+        keys: keys.clone(),
+        tenants,
+    }));
+    let whatsapp = crate::whatsapp::Settings {
+        ws_url: config.whatsapp_url.clone(),
+        version: config.whatsapp_version,
+        ..crate::whatsapp::Settings::default()
+    };
+    let sink = Arc::new(AppSink(Arc::downgrade(&app)));
+    let gateway = LiveGateway::new(whatsapp, Arc::new(DbVault::new(db, keys)), sink, clock)
+        .context("WhatsApp cannot be talked to")?;
+    app.set_gateway(Arc::new(gateway));
+    let router = web::router(app.clone(), web_settings(config));
+    Ok(Built { app, router })
+}
+
+fn app_settings(config: &Config) -> Settings {
+    Settings {
+        public_url: config.public_url.clone(),
+        application_id: config.application_id,
+        partner_token: config.partner_token.clone(),
+        webhook_secret: config.webhook_secret.clone(),
+        jwt_secret: config.jwt_secret.clone(),
+        return_url: config.return_url.clone(),
+        confirm_wait_ms: i64::try_from(config.confirm_wait.as_millis()).unwrap_or(60_000),
+    }
+}
+
+fn web_settings(config: &Config) -> WebSettings {
+    WebSettings {
+        marketplace_url: config.marketplace_url.clone(),
+        frame_ancestors: config.frame_ancestors.clone(),
+        operator_token: config.operator_token.clone(),
+        home_links: config.home_links.clone(),
+    }
+}

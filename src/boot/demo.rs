@@ -1,0 +1,205 @@
+//! `salonbridge demo`: the whole product offline. YClients and WhatsApp are imitated on this machine, on their true wires; the
+//! product is the one that `serve` runs, and does not know.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use clap::Args;
+use salonbridge_sandbox::{whatsapp, yclients};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use super::config::{Config, Env};
+use super::demo_trip;
+use super::run::{self, Running};
+use crate::cli::say;
+use crate::kernel::secret::random_hex;
+use crate::views::home::HomeLink;
+
+const PARTNER_TOKEN: &str = "sandbox-partner-token";
+const USER_TOKEN: &str = "sandbox-system-user-token";
+const APPLICATION: i64 = 4242;
+
+/// Show the whole product offline.
+#[derive(Debug, Args)]
+pub struct Demo {
+    /// Walk the trip once, unattended, and end: install, link, book, move, cancel.
+    #[arg(long)]
+    once: bool,
+    /// With --once: print one JSON object.
+    #[arg(long)]
+    json: bool,
+    /// Port of the product; the sandboxes take the next two. 0 takes any free ones.
+    #[arg(long, default_value_t = 8080)]
+    port: u16,
+    /// Where the demo keeps its database; a new folder that is removed at the end when not given.
+    #[arg(long)]
+    data: Option<PathBuf>,
+}
+
+/// The running demo.
+pub struct World {
+    pub product: Running,
+    pub product_url: String,
+    pub yclients_url: String,
+    pub whatsapp_url: String,
+    stop: CancellationToken,
+}
+
+impl Demo {
+    pub async fn run(self, env: &Env) -> anyhow::Result<ExitCode> {
+        let own = std::env::temp_dir().join(format!("salonbridge-demo-{}", random_hex(6)));
+        let folder = self.data.clone().unwrap_or_else(|| own.clone());
+        std::fs::create_dir_all(&folder).with_context(|| format!("{} cannot be made", folder.display()))?;
+        let port = if self.once { 0 } else { self.port };
+        let world = World::start(env, &folder, port).await?;
+        let code = if self.once { self.walk(&world).await } else { Ok(show(&world).await) };
+        world.stop().await;
+        if self.data.is_none() {
+            let _ = std::fs::remove_dir_all(&own);
+        }
+        code
+    }
+
+    async fn walk(&self, world: &World) -> anyhow::Result<ExitCode> {
+        let report = demo_trip::walk(world).await;
+        if self.json {
+            say(&format!("{}\n", serde_json::to_string(&report)?));
+        } else {
+            say(&report.prose());
+        }
+        Ok(if report.ok { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+}
+
+async fn show(world: &World) -> ExitCode {
+    say(&format!("\nSalonbridge is running. Open  {}\n\nStop with Ctrl-C.\n\n", world.product_url));
+    run::stop_signal().await;
+    ExitCode::SUCCESS
+}
+
+impl World {
+    /// Starts the sandboxes and the product, all on loopback.
+    pub async fn start(env: &Env, folder: &std::path::Path, port: u16) -> anyhow::Result<Self> {
+        let bind = |offset: u16| async move {
+            let wanted = if port == 0 { 0 } else { port + offset };
+            TcpListener::bind(("127.0.0.1", wanted)).await.with_context(|| {
+                format!("port {wanted} is taken: stop what uses it, or choose another with --port")
+            })
+        };
+        let (product, crm, wa) = (bind(0).await?, bind(1).await?, bind(2).await?);
+        let url = |listener: &TcpListener| anyhow::Ok(format!("http://{}", listener.local_addr()?));
+        let (product_url, yclients_url, whatsapp_url) = (url(&product)?, url(&crm)?, url(&wa)?);
+        let stop = CancellationToken::new();
+        tokio::spawn(whatsapp::serve(wa, whatsapp_options(), stop.clone()));
+        tokio::spawn(yclients::serve(crm, yclients_options(&product_url), stop.clone()));
+
+        let env = demo_env(env, folder, &product_url, &yclients_url, &whatsapp_url);
+        let mut config =
+            Config::from_env(&env).map_err(|problems| anyhow::anyhow!("{}", problems.join("\n")))?;
+        config.home_links = home_links(&yclients_url, &whatsapp_url);
+        let built = super::build::build(&config).await?;
+        let running = run::start_built(built, product, None, config.grace).await?;
+        Ok(Self { product: running, product_url, yclients_url, whatsapp_url, stop })
+    }
+
+    pub async fn stop(self) {
+        self.product.stop().await;
+        self.stop.cancel();
+    }
+}
+
+/// The product's own settings, as an operator would set them. DATABASE_URL, REDIS_URL and the log's wishes are the caller's.
+fn demo_env(env: &Env, folder: &std::path::Path, product: &str, crm: &str, wa: &str) -> Env {
+    let mut ours: Env = env
+        .iter()
+        .filter(|(name, _)| {
+            ["DATABASE_URL", "REDIS_URL", "SALONBRIDGE_SETTLE_MS", "SALONBRIDGE_CONFIRM_WAIT_S"]
+                .contains(&name.as_str())
+        })
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect();
+    let socket = format!("{}/ws/chat", wa.replace("http://", "ws://"));
+    for (name, value) in [
+        ("SALONBRIDGE_PUBLIC_URL", product.to_owned()),
+        ("YCLIENTS_API_URL", crm.to_owned()),
+        ("YCLIENTS_PARTNER_TOKEN", PARTNER_TOKEN.to_owned()),
+        ("YCLIENTS_USER_TOKEN", USER_TOKEN.to_owned()),
+        ("YCLIENTS_APPLICATION_ID", APPLICATION.to_string()),
+        ("JWT_SECRET", random_hex(32)),
+        ("ENCRYPTION_KEY", demo_key(folder)),
+        ("SALONBRIDGE_WHATSAPP_URL", socket),
+        ("SALONBRIDGE_RETURN_URL", format!("{crm}/timetable/{{salon}}")),
+        ("SALONBRIDGE_MARKETPLACE_URL", crm.to_owned()),
+        ("SALONBRIDGE_FRAME_ANCESTORS", crm.to_owned()),
+    ] {
+        ours.insert(name.to_owned(), value);
+    }
+    ours.entry("DATABASE_URL".to_owned())
+        .or_insert_with(|| format!("sqlite:{}", folder.join("salonbridge.db").display()));
+    ours.entry("SALONBRIDGE_SETTLE_MS".to_owned()).or_insert_with(|| "1000".to_owned());
+    ours
+}
+
+/// A key that stays with the demo's folder: a demo that is started again must be able to read its database.
+fn demo_key(folder: &std::path::Path) -> String {
+    let path = folder.join("demo.key");
+    if let Ok(key) = std::fs::read_to_string(&path) {
+        return key.trim().to_owned();
+    }
+    let key = random_hex(32);
+    if let Err(error) = std::fs::write(&path, &key) {
+        tracing::warn!(%error, "the demo's key could not be kept; the next start begins anew");
+    }
+    key
+}
+
+fn whatsapp_options() -> whatsapp::Options {
+    let phone = |number: &str, name: &str| format!("{number}={name}");
+    whatsapp::Options {
+        phones: vec![
+            phone(demo_trip::SALON_PHONE, "Студия «Пример»"),
+            phone(demo_trip::CLIENT_PHONE, "Анна"),
+        ],
+    }
+}
+
+fn yclients_options(product_url: &str) -> yclients::Options {
+    Box::new(yclients::Settings {
+        partner_token: PARTNER_TOKEN.to_owned(),
+        system_user_token: USER_TOKEN.to_owned(),
+        application_id: APPLICATION,
+        application_title: "Salonbridge".to_owned(),
+        register_url: Some(format!("{product_url}/marketplace/register")),
+        callback_url: Some(format!("{product_url}/marketplace/webhook")),
+        hook_delay_ms: 100,
+        ..yclients::Settings::default()
+    })
+}
+
+fn home_links(crm: &str, wa: &str) -> Vec<HomeLink> {
+    let link = |title: &str, note: &str, url: String| HomeLink {
+        title: title.to_owned(),
+        note: note.to_owned(),
+        url,
+    };
+    vec![
+        link("1. Маркетплейс", "Установите приложение в салон и привяжите телефон", format!("{crm}/")),
+        link(
+            "2. Телефон салона",
+            "Им сканируют код со страницы подключения",
+            format!("{wa}/phone/{}", demo_trip::SALON_PHONE),
+        ),
+        link(
+            "3. Журнал салона",
+            "Создайте запись для клиента, перенесите, отмените",
+            format!("{crm}/timetable/990101"),
+        ),
+        link(
+            "4. Телефон клиента",
+            "Сюда приходят сообщения",
+            format!("{wa}/phone/{}", demo_trip::CLIENT_PHONE),
+        ),
+    ]
+}

@@ -1,0 +1,12 @@
+//! The composition root: the only place that reads the environment and knows every floor.
+
+pub mod build;
+pub mod config;
+#[cfg(feature = "sandbox")]
+pub mod demo;
+#[cfg(feature = "sandbox")]
+mod demo_trip;
+pub mod doctor;
+pub mod run;
+pub mod settings;
+pub mod telemetry;

@@ -1,0 +1,140 @@
+//! Starting, serving and stopping. A stop loses nothing: what is acknowledged is committed, and what runs may end.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use axum::Router;
+use metrics_exporter_prometheus::PrometheusHandle;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::build::{self, Built};
+use super::config::Config;
+use super::telemetry;
+use crate::app::intake::Batcher;
+use crate::app::{App, sessions};
+use crate::jobs::worker;
+use crate::web::metrics as metrics_page;
+
+/// A running product.
+pub struct Running {
+    pub app: Arc<App>,
+    pub address: std::net::SocketAddr,
+    stop: CancellationToken,
+    tasks: TaskTracker,
+    grace: Duration,
+}
+
+/// Serves until a signal asks to stop.
+pub async fn serve(config: Config) -> anyhow::Result<()> {
+    for warning in &config.warnings {
+        tracing::warn!("{warning}");
+    }
+    let metrics = telemetry::start_metrics();
+    let running = start(&config, metrics).await?;
+    tracing::info!(address = %running.address, public_url = config.public_url, "serving");
+    stop_signal().await;
+    tracing::info!("stopping: no new work is taken, what runs may end");
+    running.stop().await;
+    Ok(())
+}
+
+/// Starts everything and returns once requests are answered.
+pub async fn start(config: &Config, metrics: Option<PrometheusHandle>) -> anyhow::Result<Running> {
+    let built = build::build(config).await?;
+    let listener = TcpListener::bind(config.listen)
+        .await
+        .with_context(|| format!("{} cannot be listened on", config.listen))?;
+    let metrics = match (config.metrics_listen, metrics) {
+        (Some(address), Some(handle)) => Some((
+            TcpListener::bind(address).await.with_context(|| format!("{address} cannot be listened on"))?,
+            handle,
+        )),
+        _ => None,
+    };
+    start_built(built, listener, metrics, config.grace).await
+}
+
+pub async fn start_built(
+    built: Built,
+    listener: TcpListener,
+    metrics: Option<(TcpListener, PrometheusHandle)>,
+    grace: Duration,
+) -> anyhow::Result<Running> {
+    let Built { app, router } = built;
+    let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
+    let address = listener.local_addr()?;
+    worker::reap_own(&app).await?;
+    // Two batches may commit side by side where the database can: one fills the disk's wait of the other.
+    for _ in 0..if app.db.is_postgres() { 2 } else { 1 } {
+        tasks.spawn(until(stop.clone(), run_batcher(app.clone())));
+    }
+    tasks.spawn(worker::run(app.clone(), stop.clone()));
+    tasks.spawn(worker::housekeeping(app.clone(), stop.clone()));
+    tasks.spawn(serve_on(listener, router, stop.clone()));
+    if let Some((listener, handle)) = metrics {
+        tasks.spawn(serve_on(listener, metrics_page::router(app.clone(), handle), stop.clone()));
+    }
+    sessions::restore_all(&app).await?;
+    Ok(Running { app, address, stop, tasks, grace })
+}
+
+async fn run_batcher(app: Arc<App>) {
+    Batcher::run(&app).await;
+}
+
+/// The batcher is dropped between batches only by a stop that comes after its last sender was answered or gone.
+async fn until(stop: CancellationToken, work: impl Future<Output = ()>) {
+    tokio::select! {
+        () = work => {}
+        () = async { stop.cancelled().await; tokio::time::sleep(Duration::from_millis(500)).await } => {}
+    }
+}
+
+async fn serve_on(listener: TcpListener, router: Router, stop: CancellationToken) {
+    let served = axum::serve(listener, router.into_make_service())
+        .with_graceful_shutdown(stop.cancelled_owned())
+        .await;
+    if let Err(error) = served {
+        tracing::error!(%error, "serving ended");
+    }
+}
+
+impl Running {
+    /// Stops listening and claiming, lets running work end within the grace period, then closes sessions and database.
+    pub async fn stop(self) {
+        self.stop.cancel();
+        self.tasks.close();
+        if tokio::time::timeout(self.grace, self.tasks.wait()).await.is_err() {
+            tracing::warn!("some work did not end in time; it is taken up again at the next start");
+        }
+        if let Ok(gateway) = self.app.gateway() {
+            gateway.shutdown().await;
+        }
+        self.app.db.close().await;
+    }
+}
+
+/// Ctrl-C or the service manager's TERM.
+pub async fn stop_signal() {
+    let interrupt = async {
+        // Without a handler for it there is nothing to wait for.
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    };
+    let terminate = async {
+        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+            Ok(mut signal) => {
+                signal.recv().await;
+            }
+            Err(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        () = interrupt => {}
+        () = terminate => {}
+    }
+}

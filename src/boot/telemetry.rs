@@ -1,0 +1,30 @@
+//! Logs and metrics. The WhatsApp library logs numbers and key fingerprints at error level; it is kept quiet here.
+
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use tracing_subscriber::EnvFilter;
+
+use super::config::Env;
+
+/// Targets that print what may not be in a log.
+const QUIET: &str = "wacore=off,wacore_libsignal=off,wacore_noise=off,wacore_binary=off,whatsapp_rust=off,\
+     whatsapp_rust_tokio_transport=off,sqlx=warn,hyper=warn,engineioxide=warn,socketioxide=warn";
+
+/// Starts logging to standard error. A second call changes nothing.
+pub fn start_logs(env: &Env) {
+    let wish = env.get("SALONBRIDGE_LOG").map_or("info", String::as_str);
+    let filter = EnvFilter::try_new(format!("{wish},{QUIET}"))
+        .unwrap_or_else(|_| EnvFilter::new(format!("info,{QUIET}")));
+    let base = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let _ = if env.get("SALONBRIDGE_LOG_FORMAT").is_some_and(|f| f == "json") {
+        base.json().flatten_event(true).try_init()
+    } else {
+        base.with_target(false).compact().try_init()
+    };
+}
+
+/// Starts counting. `None` when this process counts already.
+#[must_use]
+pub fn start_metrics() -> Option<PrometheusHandle> {
+    let seconds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
+    PrometheusBuilder::new().set_buckets(&seconds).ok()?.install_recorder().ok()
+}

@@ -1,0 +1,101 @@
+//! The command line.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::boot::config::{self, Config, Env};
+use crate::boot::{doctor, run, telemetry};
+use crate::storage::Db;
+
+/// The bridge between YClients salons and their clients' WhatsApp.
+///
+/// A salon installs the application from the YClients marketplace, links its WhatsApp by scanning a code, and its clients get
+/// confirmations, changes and cancellations of their bookings as messages.
+///
+/// All settings come from the environment: `salonbridge config example` explains each of them.
+#[derive(Debug, Parser)]
+#[command(version, about, long_about)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve: HTTP, worker and WhatsApp sessions in one process.
+    Serve,
+    /// Show the whole product offline: YClients and WhatsApp imitated on this machine, one demo salon.
+    #[cfg(feature = "sandbox")]
+    Demo(crate::boot::demo::Demo),
+    /// Bring the database's tables up to date, then end.
+    Migrate,
+    /// Ask every neighbour whether the product can work, and say in plain words what is wrong.
+    Doctor,
+    /// Show the configuration.
+    #[command(subcommand)]
+    Config(ConfigCommand),
+}
+
+#[derive(Debug, Subcommand)]
+enum ConfigCommand {
+    /// What is in force now; secrets are left out.
+    Print,
+    /// Every setting explained, as a template for an .env file.
+    Example,
+}
+
+/// Runs the command; exit code 0 only when it did what it was asked.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let env = config::process_env();
+    telemetry::start_logs(&env);
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&format!("the runtime could not start: {error}")),
+    };
+    match runtime.block_on(dispatch(cli.command, &env)) {
+        Ok(code) => code,
+        Err(error) => fail(&format!("{error:#}")),
+    }
+}
+
+async fn dispatch(command: Command, env: &Env) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Serve => run::serve(load(env)?).await?,
+        #[cfg(feature = "sandbox")]
+        Command::Demo(demo) => return demo.run(env).await,
+        Command::Migrate => migrate(env).await?,
+        Command::Doctor => return doctor::run(env).await,
+        Command::Config(ConfigCommand::Print) => say(&config::print(env)),
+        Command::Config(ConfigCommand::Example) => say(&config::example()),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn load(env: &Env) -> anyhow::Result<Config> {
+    Config::from_env(env).map_err(|problems| {
+        anyhow::anyhow!("the configuration has {} problem(s):\n  {}", problems.len(), problems.join("\n  "))
+    })
+}
+
+async fn migrate(env: &Env) -> anyhow::Result<()> {
+    let config = load(env)?;
+    let db = Db::open(&config.database_url).await?;
+    db.close().await;
+    say("The tables are up to date.\n");
+    Ok(())
+}
+
+/// Prints for people and pipes; a closed pipe is no failure.
+pub(crate) fn say(text: &str) {
+    use std::io::Write as _;
+    let _ = std::io::stdout().write_all(text.as_bytes());
+}
+
+fn fail(text: &str) -> ExitCode {
+    use std::io::Write as _;
+    let _ = writeln!(std::io::stderr(), "salonbridge: {text}");
+    ExitCode::FAILURE
+}

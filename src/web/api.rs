@@ -1,0 +1,62 @@
+//! For programs of the salon (its `api_key`) and of the operator (the operator's token).
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::HeaderMap;
+use axum::response::{IntoResponse as _, Response};
+use serde_json::json;
+
+use super::error;
+use super::state::{Visit, WebState, header};
+use crate::app::{self, health, hook_key};
+use crate::kernel::id::TenantId;
+
+/// `GET /api/v1/companies/{id}/health`
+pub async fn health(
+    State(state): State<WebState>,
+    Path(id): Path<String>,
+    visit: Visit,
+    headers: HeaderMap,
+) -> Response {
+    let answer = async {
+        let tenant = admit(&state, &id, &headers).await?;
+        health::of(&state.app, &tenant).await
+    };
+    match answer.await {
+        Ok(health) => Json(health).into_response(),
+        Err(e) => error::problem(&e, &visit.request_id),
+    }
+}
+
+/// `POST /api/v1/companies/{id}/webhook-key/rotate`: new webhook addresses; the old ones answer no more.
+pub async fn rotate_hook_key(
+    State(state): State<WebState>,
+    Path(id): Path<String>,
+    visit: Visit,
+    headers: HeaderMap,
+) -> Response {
+    let answer = async {
+        let tenant = admit(&state, &id, &headers).await?;
+        hook_key::rotate(&state.app, &tenant).await
+    };
+    match answer.await {
+        Ok(urls) => Json(json!({"webhook_urls": urls})).into_response(),
+        Err(e) => error::problem(&e, &visit.request_id),
+    }
+}
+
+/// Another company's id is answered as if there were no such company, whatever the key.
+async fn admit(state: &WebState, id: &str, headers: &HeaderMap) -> Result<TenantId, app::Error> {
+    let tenant = TenantId::parse(id).ok_or(app::Error::NotFound)?;
+    let given = header(headers, "authorization");
+    let given = given.strip_prefix("Bearer ").unwrap_or_default();
+    if given.is_empty() {
+        return Err(app::Error::NotFound);
+    }
+    let operator = state.settings.operator_token.as_ref().is_some_and(|token| token.matches(given));
+    if operator || hook_key::is_api_key(&state.app, &tenant, given).await? {
+        Ok(tenant)
+    } else {
+        Err(app::Error::NotFound)
+    }
+}

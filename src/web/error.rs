@@ -1,0 +1,84 @@
+//! Errors at the edge: a status, and a page or JSON in the caller's words. Logged once, here.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{Html, IntoResponse, Response};
+use serde_json::json;
+
+use super::state::{Visit, WebState};
+use crate::app;
+use crate::storage;
+use crate::views;
+
+/// The status an error of a use case means.
+#[must_use]
+pub fn status(error: &app::Error) -> StatusCode {
+    match error {
+        app::Error::Rejected("already_linked" | "not_installed") => StatusCode::CONFLICT,
+        app::Error::Rejected("foreign_company" | "view_only") => StatusCode::FORBIDDEN,
+        app::Error::Rejected(_) => StatusCode::BAD_REQUEST,
+        app::Error::NotFound => StatusCode::NOT_FOUND,
+        app::Error::Overloaded
+        | app::Error::Starting
+        | app::Error::Storage(storage::Error::Unavailable(_)) => StatusCode::SERVICE_UNAVAILABLE,
+        app::Error::Crm(_) | app::Error::WhatsApp(_) => StatusCode::BAD_GATEWAY,
+        app::Error::Storage(_) | app::Error::Sealed(_) | app::Error::Stored(_) => {
+            StatusCode::INTERNAL_SERVER_ERROR
+        }
+    }
+}
+
+fn log(error: &app::Error, status: StatusCode, request_id: &str) {
+    if status.is_server_error() {
+        tracing::error!(%error, status = status.as_u16(), request.id = request_id, "a request failed");
+    } else {
+        tracing::info!(%error, status = status.as_u16(), request.id = request_id, "a request was refused");
+    }
+}
+
+/// For programs: RFC 9457.
+#[must_use]
+pub fn problem(error: &app::Error, request_id: &str) -> Response {
+    let status = status(error);
+    log(error, status, request_id);
+    let code = match error {
+        app::Error::Rejected(key) => key,
+        app::Error::NotFound => "not_found",
+        app::Error::Overloaded | app::Error::Starting => "busy",
+        app::Error::Crm(_) => "yclients_failed",
+        app::Error::WhatsApp(_) => "whatsapp_failed",
+        app::Error::Storage(_) => "storage_failed",
+        app::Error::Sealed(_) | app::Error::Stored(_) => "internal",
+    };
+    problem_json(status, code, request_id)
+}
+
+#[must_use]
+pub fn problem_json(status: StatusCode, code: &str, request_id: &str) -> Response {
+    let body = json!({
+        "type": "about:blank", "title": status.canonical_reason().unwrap_or("Error"), "status": status.as_u16(),
+        "code": code, "request_id": request_id,
+    });
+    let mut response = (status, Json(body)).into_response();
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, header::HeaderValue::from_static("application/problem+json"));
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        response.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from_static("1"));
+    }
+    response
+}
+
+/// For people.
+#[must_use]
+pub fn page(error: &app::Error, visit: &Visit) -> Response {
+    let status = status(error);
+    log(error, status, &visit.request_id);
+    (status, Html(views::error::error(visit.frame(), status.as_u16()))).into_response()
+}
+
+/// No such page.
+pub async fn missing(State(_): State<WebState>, visit: Visit) -> Response {
+    (StatusCode::NOT_FOUND, Html(views::error::error(visit.frame(), 404))).into_response()
+}

@@ -1,0 +1,4 @@
+//! What every request passes through.
+
+pub mod request_id;
+pub mod security_headers;

@@ -1,0 +1,17 @@
+//! HTTP: who calls what. Handlers read the request, call a use case, and word its answer.
+
+pub mod api;
+pub mod assets;
+mod connect;
+mod error;
+mod health;
+mod hooks;
+mod install;
+mod layer;
+mod marketplace;
+pub mod metrics;
+mod router;
+mod state;
+
+pub use router::router;
+pub use state::{WebSettings, WebState};

@@ -1,0 +1,48 @@
+//! Every route on one screen, grouped by who calls it.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::routing::{get, post};
+
+use super::layer::{request_id, security_headers};
+use super::state::{WebSettings, WebState};
+use super::{api, assets, connect, error, health, hooks, install, marketplace};
+use crate::app::App;
+use crate::live;
+
+/// A hook larger than this is answered with 413.
+const MOST_BYTES: usize = 1 << 20;
+
+#[must_use]
+pub fn router(app: Arc<App>, settings: WebSettings) -> Router {
+    let framing = security_headers::Framing::by(&settings.frame_ancestors);
+    let (sockets, _) =
+        live::layer(Arc::new(live::door::AppDoor::new(app.clone())), &settings.marketplace_url);
+    let state = WebState { app, settings: Arc::new(settings) };
+    Router::new()
+        // the owner's browser
+        .route("/", get(connect::home))
+        .route("/marketplace/register", get(install::register))
+        .route("/connect", get(connect::show))
+        .route("/static/{hash}/{*name}", get(assets::serve))
+        // YClients
+        .route("/webhook/yclients/{key}", post(hooks::accept))
+        .route("/webhook/events/{key}", post(hooks::accept))
+        .route("/marketplace/webhook", post(marketplace::lifecycle))
+        // the connect page by hand
+        .route("/marketplace/callback/prepare", post(marketplace::prepare))
+        // programs of the salon and of the operator
+        .route("/api/v1/companies/{id}/health", get(api::health))
+        .route("/api/v1/companies/{id}/webhook-key/rotate", post(api::rotate_hook_key))
+        // whoever runs the product
+        .route("/health/live", get(health::live))
+        .route("/health/ready", get(health::ready))
+        .fallback(error::missing)
+        .with_state(state)
+        .layer(DefaultBodyLimit::max(MOST_BYTES))
+        .layer(sockets)
+        .layer(axum::middleware::from_fn_with_state(framing, security_headers::add))
+        .layer(axum::middleware::from_fn(request_id::add))
+}
