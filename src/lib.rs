@@ -18,3 +18,4 @@ pub mod domain;
 pub mod kernel;
 pub mod storage;
 pub mod whatsapp;
+pub mod yclients;
