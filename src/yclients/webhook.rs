@@ -68,7 +68,7 @@ impl Status {
 }
 
 /// One event. Debug prints no body: it holds a client's card.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Hook<'a> {
     /// The salon the event claims to be of. Compare it with the tenant the address belongs to.
     pub company_id: Option<SalonId>,
