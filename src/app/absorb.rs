@@ -125,7 +125,7 @@ fn learn(known: &mut Known, waiting: &[InboxRow]) -> Result<Vec<&'static str>, E
     let mut said = Vec::with_capacity(waiting.len());
     for (place, row) in waiting.iter().enumerate() {
         let body = known.key.open("inbox", &row.id, &row.body)?;
-        said.push((place, webhook::record(&body).ok()));
+        said.push((place, webhook::parse(&body).ok().and_then(|hooks| hooks.first()?.record())));
     }
     said.sort_by_key(|(place, record)| (record.as_ref().and_then(|r| r.changed_at), *place));
     let mut outcomes = vec!["unreadable"; waiting.len()];
@@ -140,10 +140,10 @@ fn learn(known: &mut Known, waiting: &[InboxRow]) -> Result<Vec<&'static str>, E
 /// A partial payload left something unsaid that a message needs: the CRM is asked. A record that is gone there is cancelled.
 async fn read_whole(app: &App, known: &mut Known) -> Result<(), Error> {
     match app.crm.record(known.tenant.salon_id, known.record.id).await {
-        Ok(whole) => {
+        Ok(Some(whole)) => {
             known.record.learn(whole);
         }
-        Err(yclients::Error::NotFound) => known.record.deleted = Field::Is(true),
+        Ok(None) => known.record.deleted = Field::Is(true),
         // No rights, no licence: we decide by what we have, and the reason for silence will say what is missing.
         Err(error @ (yclients::Error::Forbidden(_) | yclients::Error::LicenceExpired)) => {
             tracing::warn!(tenant.id = %known.tenant.id, record.id = %known.record.id, %error, "a record could not be read");

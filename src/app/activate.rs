@@ -3,12 +3,14 @@
 //! Every step may be repeated: it looks where the tenant stands, does what is missing and moves one state on.
 
 use super::error::Error;
+use super::install::zone_named;
 use super::{App, bus::News, catalog, enqueue, tenants_of};
 use crate::domain::message::MessageKind;
 use crate::domain::tenant::{Tenant, TenantState};
 use crate::domain::wording::Filling;
 use crate::kernel::clock::UnixMs;
 use crate::kernel::id::{OutboxId, TenantId};
+use crate::kernel::secret::Secret;
 use crate::storage::outbox::NewOutbox;
 use crate::storage::{Conn, decision, outbox, tenant, wa_session};
 use crate::yclients;
@@ -81,7 +83,7 @@ async fn step(app: &App, id: &TenantId, from: TenantState, to: TenantState) -> R
 async fn refresh_profile(app: &App, known: &Tenant) -> Result<(), Error> {
     match app.crm.company(known.salon_id).await {
         Ok(company) => {
-            let zone = company.timezone.unwrap_or(known.timezone);
+            let zone = zone_named(company.timezone_name.as_deref()).unwrap_or(known.timezone);
             let mut conn = app.db.begin().await?;
             tenant::set_profile(&mut conn, &known.id, &company.title, &company.address, zone, app.now())
                 .await?;
@@ -95,19 +97,19 @@ async fn refresh_profile(app: &App, known: &Tenant) -> Result<(), Error> {
 /// Tells the marketplace that we are ready. The call is not idempotent there, so the status is read before it, and again
 /// whenever its answer leaves a doubt.
 async fn tell_marketplace(app: &App, known: &Tenant, api_key: &str, hook_key: &str) -> Result<(), Error> {
-    match app.crm.status(known.salon_id).await? {
+    match app.crm.connection(known.salon_id).await? {
         None => return Err(Error::Rejected("not_installed")),
         Some(c) if c.status == ConnectionStatus::Active && known.activated_at.is_some() => return Ok(()),
         Some(_) => {}
     }
     let key = app.keys.of(&known.id).await?;
-    let api_key = key.open_text("tenant", "api_key", api_key)?;
+    let api_key = Secret::new(key.open_text("tenant", "api_key", api_key)?);
     let hook_key = key.open_text("tenant", "hook_key", hook_key)?;
     let called = app.crm.activate(known.salon_id, &api_key, &hook_urls(app, &hook_key)).await;
     match called {
         Ok(_) => Ok(()),
         Err(error) => {
-            let status = app.crm.status(known.salon_id).await?;
+            let status = app.crm.connection(known.salon_id).await?;
             if status.is_some_and(|c| c.status == ConnectionStatus::Active) {
                 Ok(())
             } else {

@@ -1,5 +1,7 @@
 //! The first sync: services, staff and schedule, with a progress that the connect page shows.
 
+use serde_json::json;
+
 use super::error::Error;
 use super::{App, bus::News};
 use crate::domain::connect::SyncPart;
@@ -61,7 +63,10 @@ async fn read_schedule(app: &App, known: &Tenant, now: UnixMs) -> Result<Vec<Day
     let days = app.crm.schedule(known.salon_id, today, until).await?;
     days.into_iter()
         .map(|day| {
-            let slots = serde_json::to_string(&day.slots)?;
+            let span = |(from, to): &(chrono::NaiveTime, chrono::NaiveTime)| {
+                json!({"from": from.format("%H:%M").to_string(), "to": to.format("%H:%M").to_string()})
+            };
+            let slots = serde_json::to_string(&day.slots.iter().map(span).collect::<Vec<_>>())?;
             Ok(DayRow { staff_id: day.staff_id.0, day: day.date.to_string(), slots })
         })
         .collect()
@@ -72,8 +77,8 @@ fn service_row(service: crate::yclients::catalog::Service) -> ServiceRow {
         service_id: service.id.0,
         title: service.title,
         category_id: service.category_id,
-        price_min: service.price_min,
-        price_max: service.price_max,
+        price_min: service.price_min.unwrap_or(0),
+        price_max: service.price_max.or(service.price_min).unwrap_or(0),
         length_s: service.length_s,
         active: service.active,
     }
@@ -84,7 +89,7 @@ fn staff_row(staff: crate::yclients::catalog::Staff) -> StaffRow {
         staff_id: staff.id.0,
         name: staff.name,
         specialization: staff.specialization,
-        active: staff.active,
+        active: !staff.fired && !staff.hidden,
     }
 }
 

@@ -9,6 +9,7 @@ use crate::domain::tenant::TenantState;
 use crate::kernel::clock::UnixMs;
 use crate::kernel::id::TenantId;
 use crate::storage::{catalog, inbox, job, outbox, wa_session};
+use crate::yclients::marketplace::ConnectionStatus;
 
 /// Hooks that wait longer than this for being absorbed are a fault.
 const MOST_WAITING_HOOKS: i64 = 100;
@@ -58,8 +59,8 @@ pub async fn of(app: &App, id: &TenantId) -> Result<Health, Error> {
         )
     };
     let session_state = session.map_or(SessionState::Unpaired, |s| s.state);
-    let yclients = match app.crm.status(known.salon_id).await {
-        Ok(Some(connection)) => connection.status.as_str(),
+    let yclients = match app.crm.connection(known.salon_id).await {
+        Ok(Some(connection)) => status_word(&connection.status),
         Ok(None) => "not_installed",
         Err(_) => "unreachable",
     };
@@ -94,6 +95,15 @@ pub async fn of(app: &App, id: &TenantId) -> Result<Health, Error> {
         parked_jobs: parked.len(),
         problems,
     })
+}
+
+fn status_word(status: &ConnectionStatus) -> &'static str {
+    match status {
+        ConnectionStatus::Pending => "pending",
+        ConnectionStatus::Active => "active",
+        ConnectionStatus::Freezed => "freezed",
+        ConnectionStatus::Other(_) => "unknown",
+    }
 }
 
 fn light(state: TenantState, session: SessionState, yclients: &str, problems: &[Problem]) -> Light {

@@ -13,6 +13,7 @@ use crate::kernel::clock::UnixMs;
 use crate::kernel::crm_id::SalonId;
 use crate::kernel::id::TenantId;
 use crate::kernel::locale::Locale;
+use crate::kernel::phone::Phone;
 use crate::kernel::secret::random_hex;
 use crate::storage::tenant::{self, SealedKeys, StoredTenant};
 use crate::storage::{Conn, inbox, job, record, wa_session};
@@ -61,7 +62,9 @@ async fn open_one(
     user: Option<&Owner>,
     locale: Locale,
 ) -> Result<(TenantId, bool), Error> {
-    let Some(connection) = app.crm.status(salon).await? else { return Err(Error::Rejected("not_installed")) };
+    let Some(connection) = app.crm.connection(salon).await? else {
+        return Err(Error::Rejected("not_installed"));
+    };
     let profile = read_profile(app, salon, user).await;
     let now = app.now();
     let fresh = is_fresh(&connection, now);
@@ -98,10 +101,14 @@ struct Profile {
 /// The salon's name and zone. Before activation the CRM may not show them to us yet; they are read again then.
 async fn read_profile(app: &App, salon: SalonId, user: Option<&Owner>) -> Profile {
     match app.crm.company(salon).await {
-        Ok(company) => Profile { title: company.title, address: company.address, timezone: company.timezone },
+        Ok(company) => Profile {
+            title: company.title,
+            address: company.address,
+            timezone: zone_named(company.timezone_name.as_deref()),
+        },
         Err(error) => {
             tracing::info!(salon.id = %salon, %error, "the salon's profile cannot be read yet");
-            let title = user.map(|u| u.salon_name.clone()).filter(|name| !name.is_empty());
+            let title = user.and_then(|u| u.salon_name.clone()).filter(|name| !name.is_empty());
             Profile {
                 title: title.unwrap_or_else(|| format!("{salon}")),
                 address: String::new(),
@@ -109,6 +116,11 @@ async fn read_profile(app: &App, salon: SalonId, user: Option<&Owner>) -> Profil
             }
         }
     }
+}
+
+/// A zone by its IANA name, when it is one we know.
+pub(super) fn zone_named(name: Option<&str>) -> Option<chrono_tz::Tz> {
+    name?.parse().ok()
 }
 
 fn is_fresh(connection: &Connection, now: UnixMs) -> bool {
@@ -177,7 +189,11 @@ fn fresh_keys(app: &App, id: &TenantId, user: Option<&Owner>) -> Result<SealedKe
 }
 
 fn owner_json(user: &Owner) -> Result<String, Error> {
-    let owner = StoredOwner { id: user.id, name: user.name.clone(), phone: user.phone.clone() };
+    let owner = StoredOwner {
+        id: user.id,
+        name: user.name.clone(),
+        phone: user.phone.as_ref().map(Phone::international).unwrap_or_default(),
+    };
     Ok(serde_json::to_string(&owner)?)
 }
 
@@ -205,7 +221,7 @@ async fn renew(
     if let Some(zone) = profile.timezone {
         tenant::set_profile(conn, &known.id, &profile.title, &profile.address, zone, now).await?;
     }
-    match (connection.status, known.state) {
+    match (&connection.status, known.state) {
         // Connected anew after it had gone: nothing of the old installation may be found by its old keys.
         (_, TenantState::Uninstalled) => {
             let keys = fresh_keys(app, &known.id, None)?;

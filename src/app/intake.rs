@@ -79,13 +79,13 @@ pub async fn accept(app: &App, id: &TenantId, body: &[u8]) -> Result<Accepted, E
     for hook in &hooks {
         let row_id = InboxId::new(now);
         let row = NewInbox {
-            body: key.seal("inbox", row_id.as_str(), hook.raw()),
+            body: key.seal("inbox", row_id.as_str(), hook.raw.as_bytes()),
             id: row_id,
             tenant: id.clone(),
             source: "hook",
-            resource: hook.resource.clone(),
+            resource: hook.resource.to_string(),
             resource_id: hook.resource_id,
-            dedup: hex::encode(hook.dedup()),
+            dedup: hex::encode(hook.dedup_raw()),
             received_at: now,
         };
         let job = enqueue::absorb_job(id, &hook.resource, hook.resource_id, now.plus_ms(settle_ms), now);

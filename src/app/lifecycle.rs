@@ -33,8 +33,18 @@ pub async fn accept(app: &App, salon: SalonId, event: &Event) -> Result<(), Erro
     conn.commit().await?;
     app.ring();
     app.bus.tell(&known.id, News::View);
-    tracing::info!(tenant.id = %known.id, salon.id = %salon, event = event.name(), "the marketplace told of an event");
+    tracing::info!(tenant.id = %known.id, salon.id = %salon, event = name(event), "the marketplace told of an event");
     Ok(())
+}
+
+fn name(event: &Event) -> &str {
+    match event {
+        Event::Uninstall => "uninstall",
+        Event::Freeze => "freeze",
+        Event::Unfreeze => "unfreeze",
+        Event::Payment(_) => "payment",
+        Event::Other(name) => name,
+    }
 }
 
 async fn freeze(conn: &mut Conn, known: &Tenant, now: UnixMs) -> Result<(), Error> {
@@ -68,7 +78,7 @@ pub async fn check_status(app: &App, id: &TenantId) -> Result<(), Error> {
     if known.state == TenantState::Uninstalled {
         return Ok(());
     }
-    let status = app.crm.status(known.salon_id).await?.map(|c| c.status);
+    let status = app.crm.connection(known.salon_id).await?.map(|c| c.status);
     let now = app.now();
     let mut conn = app.db.begin().await?;
     tenant::mark_checked(&mut conn, id, now).await?;

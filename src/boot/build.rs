@@ -15,7 +15,7 @@ use crate::kernel::clock::{Clock, SystemClock};
 use crate::storage::Db;
 use crate::web::{self, WebSettings};
 use crate::whatsapp::LiveGateway;
-use crate::yclients::{self, YclientsApi};
+use crate::yclients::{self, LocalPace, YclientsApi};
 
 /// A product ready to serve.
 pub struct Built {
@@ -31,13 +31,14 @@ pub async fn build(config: &Config) -> anyhow::Result<Built> {
 /// The same with another clock.
 pub async fn build_with(config: &Config, clock: Arc<dyn Clock>) -> anyhow::Result<Built> {
     let db = Db::open(&config.database_url).await?;
-    let crm = YclientsApi::new(yclients::Settings {
+    let yclients = yclients::Settings {
         base_url: config.yclients_url.clone(),
         partner_token: config.partner_token.clone(),
         user_token: config.user_token.clone(),
         application_id: config.application_id,
         timeout: std::time::Duration::from_secs(20),
-    })?;
+    };
+    let crm = YclientsApi::new(yclients, Arc::new(LocalPace::default()))?;
     let mut tenants = Overrides::load(&config.tenants_dir).map_err(|problems| {
         anyhow::anyhow!("the tenants folder has mistakes:\n  {}", problems.join("\n  "))
     })?;

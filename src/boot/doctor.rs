@@ -1,6 +1,7 @@
 //! `salonbridge doctor`: talks to every neighbour and says in plain words what is wrong and what to do.
 
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use super::config::{Config, Env};
 use crate::app::tenants::Overrides;
@@ -8,7 +9,7 @@ use crate::cli::say;
 use crate::kernel::crm_id::SalonId;
 use crate::storage::{Db, sql};
 use crate::whatsapp::guard;
-use crate::yclients::{self, YclientsApi};
+use crate::yclients::{self, LocalPace, YclientsApi};
 
 /// Looks at everything; exit code 0 when nothing is wrong.
 pub async fn run(env: &Env) -> anyhow::Result<ExitCode> {
@@ -79,16 +80,19 @@ async fn database(config: &Config) -> bool {
 }
 
 async fn yclients(config: &Config) -> bool {
-    let made = YclientsApi::new(yclients::Settings {
+    let settings = yclients::Settings {
         base_url: config.yclients_url.clone(),
         partner_token: config.partner_token.clone(),
         user_token: config.user_token.clone(),
         application_id: config.application_id,
         timeout: std::time::Duration::from_secs(10),
-    });
-    let Ok(crm) = made else { return report(false, "YClients", "its client could not be made") };
+    };
+    let crm = match YclientsApi::new(settings, Arc::new(LocalPace::default())) {
+        Ok(crm) => crm,
+        Err(problem) => return report(false, "YClients", &problem.to_string()),
+    };
     // Salon 1 is nobody's: "not installed" is the answer of a marketplace that knows our token and application.
-    match crm.status(SalonId(1)).await {
+    match crm.connection(SalonId(1)).await {
         Ok(_) => report(true, "YClients", "reached; it knows our token and our application"),
         Err(yclients::Error::Unauthorised) => {
             report(false, "YClients", "it does not accept YCLIENTS_PARTNER_TOKEN")

@@ -156,7 +156,10 @@ impl Record {
     /// Whether all that a message needs is known, or known to be empty. Otherwise the record is read from the CRM.
     #[must_use]
     pub fn is_whole(&self) -> bool {
-        !(self.starts.is_unsaid()
+        // A partial payload may name a master by number alone.
+        let nameless = self.master.value().is_some_and(|master| master.name.is_empty());
+        !(nameless
+            || self.starts.is_unsaid()
             || self.services.is_unsaid()
             || self.master.is_unsaid()
             || self.client.is_unsaid())

@@ -12,16 +12,16 @@ use super::error;
 use super::state::{Visit, WebState, header};
 use crate::app::{self, activate, connect, lifecycle, page_token};
 use crate::kernel::id::TenantId;
-use crate::yclients::lifecycle::{Refused, parse};
+use crate::yclients::lifecycle::{NotALifecycle, parse};
 
 /// `POST /marketplace/webhook`. The body holds our partner token: it is compared, dropped, and never logged.
 pub async fn lifecycle(State(state): State<WebState>, visit: Visit, body: Bytes) -> Response {
     let post = match parse(&body, &state.app.settings.partner_token) {
         Ok(post) => post,
-        Err(Refused::WrongToken) => {
+        Err(NotALifecycle::WrongToken) => {
             return error::problem_json(StatusCode::UNAUTHORIZED, "wrong_token", &visit.request_id);
         }
-        Err(Refused::NotAnEvent) => {
+        Err(NotALifecycle::Malformed | NotALifecycle::NoSalon) => {
             return error::problem_json(StatusCode::BAD_REQUEST, "not_an_event", &visit.request_id);
         }
     };

@@ -30,6 +30,7 @@ pub fn read(body: &Value, known_id: Option<i64>) -> Option<Record> {
         client: client(body.get("client")),
         attendance: said(body.get("attendance").and_then(wire::int).and_then(Attendance::from_wire)),
         deleted: said(body.get("deleted").and_then(wire::flag)),
+        created_at: body.get("create_date").and_then(wire::instant),
         changed_at: body.get("last_change_date").and_then(wire::instant),
         ..Record::unknown(RecordId(id))
     })
