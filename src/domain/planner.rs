@@ -166,8 +166,9 @@ fn plan_change(s: Situation<'_>, told: &Told, next: Told) -> Plan {
 }
 
 /// A record made before the salon came to us was arranged by other means; its client does not need a second confirmation.
+/// The CRM cuts its times to the second, so one made in the very second of our activation counts as made after it.
 fn was_arranged_before_us(s: Situation<'_>) -> bool {
-    matches!((s.record.created_at, s.activated_at), (Some(made), Some(active)) if made < active)
+    matches!((s.record.created_at, s.activated_at), (Some(made), Some(active)) if made.plus_secs(1) <= active)
 }
 
 #[cfg(test)]

@@ -176,7 +176,7 @@ fn what_was_arranged_before_the_salon_came_is_adopted_and_its_changes_are_told()
         rules: &rules,
         zone: ZONE,
         tenant: TenantState::Active,
-        activated_at: Some(UnixMs(20)),
+        activated_at: Some(UnixMs(1500)),
         now: now(),
     };
     let Plan::Adopt(told) = plan(situation) else { panic!("adopted") };
@@ -184,6 +184,8 @@ fn what_was_arranged_before_the_salon_came_is_adopted_and_its_changes_are_told()
     moved.starts = Field::Is(local("2026-03-15 11:30"));
     let later = plan(Situation { record: &moved, told: Some(&told), ..situation });
     assert_eq!(said(later).0, MessageKind::Change);
+    let same_second = Situation { activated_at: Some(UnixMs(900)), ..situation };
+    assert_eq!(said(plan(same_second)).0, MessageKind::Confirmation);
 }
 
 proptest::proptest! {
