@@ -21,6 +21,7 @@ mod limit;
 mod marketplace;
 mod model;
 mod options;
+mod pages;
 mod post;
 mod rest;
 mod ring;
@@ -55,7 +56,7 @@ pub async fn serve(listener: TcpListener, options: Options, stop: CancellationTo
 fn router(world: World) -> Router {
     let api = Router::new().nest("/api/v1", rest::routes()).nest("/marketplace", marketplace::routes());
     let gate = middleware::from_fn_with_state(world.clone(), gate::pass);
-    let all = api.layer(gate).nest("/admin", admin::routes()).with_state(world);
+    let all = api.layer(gate).nest("/admin", admin::routes()).merge(pages::routes()).with_state(world);
     // The slash goes before routing, so the trimming stands outside of it.
     Router::new().fallback_service(all).layer(middleware::from_fn(gate::trim_slash))
 }
