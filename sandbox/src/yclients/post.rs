@@ -9,7 +9,7 @@ use std::{
 use reqwest::header;
 use tokio::{
     sync::mpsc,
-    time::{Instant, sleep, sleep_until},
+    time::{Instant, sleep, sleep_until, timeout},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use url::{Host, Url};
@@ -18,6 +18,8 @@ use super::{hooks::DeliveryState, options::Settings, world::World};
 
 /// Waiting hooks per address. Beyond that the receiver is gone, and so are the hooks.
 const LANE_LENGTH: usize = 20_000;
+/// A lane that had nothing to carry for so long is closed.
+const LANE_IDLE: Duration = Duration::from_secs(60);
 
 /// One body on its way to one address.
 #[derive(Debug)]
@@ -99,27 +101,43 @@ impl Post {
 
     fn enqueue(&self, world: &World, parcel: Parcel) {
         let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
-        let lane = lanes.entry(parcel.url.clone()).or_insert_with(|| self.open_lane(world));
+        let url = parcel.url.clone();
+        let lane = lanes.entry(url.clone()).or_insert_with(|| self.open_lane(world, url));
         if let Err(error) = lane.try_send(parcel) {
             tracing::warn!(%error, "a hook was dropped: its lane is full");
         }
     }
 
-    fn open_lane(&self, world: &World) -> mpsc::Sender<Parcel> {
+    fn open_lane(&self, world: &World, url: String) -> mpsc::Sender<Parcel> {
         let (sender, mut receiver) = mpsc::channel::<Parcel>(LANE_LENGTH);
         let (world, stop) = (world.clone(), self.stop.clone());
         self.tasks.spawn(async move {
-            while let Some(Some(parcel)) = stop.run_until_cancelled(receiver.recv()).await {
-                let carried = async {
-                    sleep_until(parcel.due).await;
-                    world.post.carry(&world, &parcel).await;
-                };
-                if stop.run_until_cancelled(carried).await.is_none() {
-                    return;
+            let work = async {
+                loop {
+                    match timeout(LANE_IDLE, receiver.recv()).await {
+                        Ok(Some(parcel)) => {
+                            sleep_until(parcel.due).await;
+                            world.post.carry(&world, &parcel).await;
+                        }
+                        Ok(None) => return,
+                        Err(_) if world.post.close_lane(&url, &receiver) => return,
+                        Err(_) => {}
+                    }
                 }
-            }
+            };
+            stop.run_until_cancelled(work).await;
         });
         sender
+    }
+
+    /// Salons come and go; their lanes must not stay. Nothing is put into a lane without this lock, so empty stays empty.
+    fn close_lane(&self, url: &str, receiver: &mpsc::Receiver<Parcel>) -> bool {
+        let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
+        let idle = receiver.is_empty();
+        if idle {
+            lanes.remove(url);
+        }
+        idle
     }
 
     async fn carry_aside(&self, world: &World, parcel: Parcel) {

@@ -163,3 +163,20 @@ async fn a_fresh_salon_has_one_empty_address() {
     sandbox.admin(Method::POST, "/salons/990101/install", json!({})).await;
     assert_eq!(sandbox.get("/api/v1/hooks_settings/990101").await, fixture("rest_hooks_settings_empty"));
 }
+
+#[tokio::test]
+async fn refusals() {
+    let sandbox = Sandbox::start().await;
+    sandbox.admin(Method::POST, "/salons/990101/install", json!({})).await;
+    let body = json!({"application_id": 4242, "webhook_urls": ["not an address"]});
+    let request = sandbox.partner(Method::POST, "/marketplace/partner/callback").json(&body);
+    same(&read(request.send().await.unwrap()).await.1, "error_422");
+    sandbox.admin(Method::POST, "/reset", Value::Null).await;
+    sandbox.install(SALON, &Receiver::start().await).await;
+    let search = json!({"filters": [{"type": "moon"}]});
+    let request = sandbox.user(Method::POST, "/api/v1/company/990101/clients/search").json(&search);
+    assert_eq!(read(request.send().await.unwrap()).await, (400, fixture("error_400")));
+    let at_night = json!({"appointments": [{"id": 1, "services": [MANICURE], "staff_id": OLGA, "datetime": "2030-03-14 05:00:00"}]});
+    let request = sandbox.partner(Method::POST, "/api/v1/book_check/990101").json(&at_night);
+    same(&read(request.send().await.unwrap()).await.1, "error_422_book_check_433");
+}
