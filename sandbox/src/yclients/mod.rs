@@ -32,7 +32,8 @@
 //! # For a person
 //!
 //! `/` and `/appstore/{a}` (consent), `/appstore/{a}/salon/{s}` (the application's card), `/appstore/payment` (where a payment link
-//! leads), `/timetable/{s}?date=` (the journal and the hooks that leave).
+//! leads), `/timetable/{s}?date&name&phone` (the journal and the hooks that leave; name and phone
+//! fill the form for a new record).
 //!
 //! # For whoever sets it up
 //!

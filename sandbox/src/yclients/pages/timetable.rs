@@ -48,6 +48,8 @@ struct Timetable {
     next: NaiveDate,
     day_title: String,
     proposed: String,
+    client_name: String,
+    client_phone: String,
     empty: bool,
     error: Option<String>,
     board: Board,
@@ -83,6 +85,9 @@ fn view(state: &world::State, salon: &Salon, now: NaiveDateTime, params: &Params
         next: date.succ_opt().unwrap_or(date),
         day_title: day_title(date),
         proposed: proposed(date, now),
+        // Whoever leads a visitor here may say for whom the first record is.
+        client_name: params.get("name").unwrap_or("Анна").to_owned(),
+        client_phone: params.get("phone").unwrap_or("+7 900 000-00-01").to_owned(),
         empty: board.columns.iter().all(|c| c.records.is_empty()),
         error: params.get("error").map(str::to_owned),
         board,
