@@ -220,3 +220,30 @@ async fn an_unknown_setting_is_refused() {
         assert_eq!(answer.status(), 422, "{path}");
     }
 }
+
+#[tokio::test]
+async fn the_end_of_time_is_refused_and_nothing_panics() {
+    let (sandbox, _receiver) = Sandbox::connected(|_| {}).await;
+    let late = "+262142-12-31 23:59:59";
+    let body = json!({"staff_id": MARIA, "datetime": late, "seance_length": 3600});
+    assert_eq!(refused(sandbox.user(Method::POST, "/api/v1/records/990101").json(&body)).await.0, 422);
+    for path in [
+        "/api/v1/company/990101/staff/schedule?start_date=9999-12-30&end_date=9999-12-31",
+        "/api/v1/records/990101?changed_after=9999-99-99",
+        "/api/v1/book_times/990101/0/9999-12-31",
+        "/api/v1/records/990101?page=18446744073709551615&count=18446744073709551615&start_date=2030-01-01",
+        "/timetable/990101?date=9999-12-31",
+        "/api/v1/book_dates/990101?date_from=2199-12-31&date_to=2200-12-31",
+        "/api/v1/records/990101?staff_ids[]=%FF%FE&start_date=%D0%9F%D1%80%D0%B8%D0%B2%D0%B5%D1%82",
+    ] {
+        let status = sandbox.user(Method::GET, path).send().await.unwrap().status();
+        assert!(!status.is_server_error(), "{path}: {status}");
+    }
+    let far = json!({"hook_delay_ms": u64::MAX, "hook_timeout_ms": u64::MAX, "pending_hours": i64::MAX});
+    sandbox.admin(Method::POST, "/config", far).await;
+    sandbox.admin(Method::POST, "/clock", json!({"offset_ms": i64::MAX, "advance_ms": i64::MAX})).await;
+    sandbox.record(json!({"datetime": "2030-03-14 10:00"})).await;
+    sandbox.admin(Method::POST, "/clock", json!({"offset_ms": i64::MIN})).await;
+    sandbox.record(json!({"datetime": "2030-03-14 12:00"})).await;
+    assert_eq!(refused(sandbox.user(Method::GET, "/api/v1/records/990101?with_deleted=1")).await.0, 200);
+}

@@ -19,7 +19,7 @@ use super::{
 use crate::yclients::{
     answer::Refusal,
     draft::{self, Patch},
-    input::{Id, Params},
+    input::{self, Id, Params},
     journal::{self, Origin},
     model::Salon,
     world::{self, World},
@@ -155,7 +155,7 @@ async fn create(State(world): State<World>, Path(salon): Path<Id>, body: String)
 
 /// Back to the day one worked on.
 fn day_of(salon: Id, datetime: &str) -> String {
-    let date = datetime.get(..10).and_then(|d| d.parse::<NaiveDate>().ok());
+    let date = datetime.get(..10).and_then(input::date);
     let query = date.map(|date| format!("?date={date}")).unwrap_or_default();
     format!("/timetable/{}{query}", salon.0)
 }
