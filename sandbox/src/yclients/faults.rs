@@ -103,7 +103,7 @@ pub struct HookFaults {
     pub late: Chance,
     pub late_ms: u64,
     pub double: Chance,
-    /// Held back until the next hook to the same address has been answered.
+    /// Changes places with the next hook to the same address; waits for it no longer than `reorder_ms`.
     pub reorder: Chance,
     pub reorder_ms: u64,
     /// Copies per change, diced between the two.

@@ -13,7 +13,7 @@ use axum::{
     middleware::Next,
     response::{Html, IntoResponse, Response},
 };
-use futures::stream;
+use futures::{StreamExt, stream};
 use serde_json::{Value, json};
 
 use super::{
@@ -28,6 +28,7 @@ const BODY_LIMIT: usize = 2 * 1024 * 1024;
 /// What the request log keeps of one body.
 const LOGGED_BODY: usize = 64 * 1024;
 const HANG: Duration = Duration::from_secs(120);
+const FLUSH: Duration = Duration::from_millis(50);
 
 /// The platform answers `/company/1/` and `/company/1` alike.
 pub async fn trim_slash(mut request: Request, next: Next) -> Response {
@@ -201,6 +202,10 @@ async fn halved(response: Response, torn: bool) -> Response {
         return Response::from_parts(parts, Body::from(half));
     }
     parts.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(bytes.len()));
-    let broken = stream::iter([Ok(half), Err(std::io::Error::other("torn on request"))]);
-    Response::from_parts(parts, Body::from_stream(broken))
+    let torn = async {
+        // The first half must be on the wire, or the caller would see no answer at all.
+        tokio::time::sleep(FLUSH).await;
+        Err(std::io::Error::other("torn on request"))
+    };
+    Response::from_parts(parts, Body::from_stream(stream::iter([Ok(half)]).chain(stream::once(torn))))
 }

@@ -93,6 +93,9 @@ pub const FLAGS: [(&str, &str); 13] = [
     ("finances_operation", "finances_operation"),
 ];
 
+/// No hook is later than a day; clocks overflow on what JSON can say.
+const LONGEST_MS: u64 = 86_400_000;
+
 /// A copy of a hook on its way: its body, what was done to it, and when it leaves.
 struct Copy {
     body: Value,
@@ -171,8 +174,9 @@ fn copies(state: &mut State, event: &Event) -> Vec<Copy> {
         let hold = faults.roll("hooks.reorder", hooks.reorder);
         tags.extend(late.then_some("late"));
         tags.extend(hold.then_some("reorder"));
-        let delay = state.options.hook_delay_ms + if late { hooks.late_ms } else { 0 };
-        let hold = hold.then(|| Duration::from_millis(hooks.reorder_ms));
+        let delay = state.options.hook_delay_ms.min(LONGEST_MS)
+            + if late { hooks.late_ms.min(LONGEST_MS) } else { 0 };
+        let hold = hold.then(|| Duration::from_millis(hooks.reorder_ms.min(LONGEST_MS)));
         made.push(Copy { body, faults: tags, delay: Duration::from_millis(delay), aside: late, hold });
     }
     made

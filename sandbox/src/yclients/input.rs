@@ -1,13 +1,13 @@
 //! Reading what callers send: query strings with lists in three spellings, loose numbers, strict JSON bodies.
 
-use std::{convert::Infallible, str::FromStr};
+use std::{convert::Infallible, ops::RangeInclusive, str::FromStr};
 
 use axum::{
     body::Bytes,
     extract::{FromRequest, FromRequestParts, Request},
     http::{header, request::Parts},
 };
-use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime};
+use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, NaiveTime};
 use chrono_tz::Tz;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
@@ -47,7 +47,7 @@ impl Params {
     }
 
     pub fn date(&self, name: &str) -> Option<NaiveDate> {
-        NaiveDate::parse_from_str(self.get(name)?.get(..10)?, "%Y-%m-%d").ok()
+        date(self.get(name)?.get(..10)?)
     }
 
     pub fn list(&self, name: &str) -> Vec<String> {
@@ -126,9 +126,20 @@ pub fn ints(value: &Value) -> Vec<i64> {
     value.as_array().map(|items| items.iter().filter_map(int).collect()).unwrap_or_default()
 }
 
+/// Salons live in this age. Arithmetic on dates at the end of time panics, so nobody gets there.
+const YEARS: RangeInclusive<i32> = 1970..=2200;
+
+/// `2026-03-14`
+pub fn date(text: &str) -> Option<NaiveDate> {
+    NaiveDate::parse_from_str(text.trim(), "%Y-%m-%d").ok().filter(|d| YEARS.contains(&d.year()))
+}
+
 /// `2026-03-14 15:00:00` in the salon's zone, or ISO with an offset, or what a browser's date field sends.
 pub fn moment(text: &str, zone: Tz) -> Option<NaiveDateTime> {
-    let text = text.trim();
+    any_moment(text.trim(), zone).filter(|at| YEARS.contains(&at.year()))
+}
+
+fn any_moment(text: &str, zone: Tz) -> Option<NaiveDateTime> {
     if let Ok(at) = DateTime::parse_from_rfc3339(text) {
         return Some(at.with_timezone(&zone).naive_local());
     }

@@ -12,6 +12,9 @@ use super::{
     world::{State, take},
 };
 
+/// All of it is in memory; a loop that went wrong should hit a wall.
+const MOST_RECORDS: usize = 50_000;
+
 /// Who makes the change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Origin {
@@ -61,7 +64,9 @@ pub fn create(
     draft: Draft,
     origin: Origin,
 ) -> Result<i64, Refusal> {
-    state.salon(salon_id)?;
+    if state.salon(salon_id)?.records.len() >= MOST_RECORDS {
+        return Err(Refusal::invalid([("records", "В журнале песочницы больше нет места")]));
+    }
     let client_id = match &draft.client {
         Some(client) => Some(upsert_client(state, now, salon_id, client, origin)?),
         None => None,
@@ -97,6 +102,7 @@ pub fn create(
         changed_at: now,
     };
     salon.records.insert(id, record);
+    state.record_salons.insert(id, salon_id);
     tell_record(state, salon_id, id, Action::Create, None, origin);
     Ok(id)
 }
@@ -158,8 +164,12 @@ pub fn upsert_client(
     draft: &ClientDraft,
     origin: Origin,
 ) -> Result<i64, Refusal> {
-    if let Some(known) = state.salon(salon_id)?.client_by_phone(&draft.phone) {
+    let salon = state.salon(salon_id)?;
+    if let Some(known) = salon.client_by_phone(&draft.phone) {
         return Ok(known.id);
+    }
+    if salon.clients.len() >= MOST_RECORDS {
+        return Err(Refusal::invalid([("clients", "В песочнице больше нет места")]));
     }
     let id = take(&mut state.ids.client);
     let client = Client {

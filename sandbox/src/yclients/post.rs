@@ -2,13 +2,13 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Mutex, PoisonError},
     time::Duration,
 };
 
 use reqwest::header;
 use tokio::{
-    sync::{Notify, mpsc},
+    sync::mpsc,
     time::{Instant, sleep, sleep_until, timeout},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -18,6 +18,8 @@ use super::{hooks::DeliveryState, options::Settings, world::World};
 
 /// Waiting hooks per address. Beyond that the receiver is gone, and so are the hooks.
 const LANE_LENGTH: usize = 20_000;
+/// A lane that had nothing to carry for so long is closed.
+const LANE_IDLE: Duration = Duration::from_secs(60);
 
 /// One body on its way to one address.
 #[derive(Debug)]
@@ -30,14 +32,14 @@ pub struct Parcel {
     pub due: Instant,
     /// Late ones must not hold up those behind them.
     pub aside: bool,
-    /// Wait for the next one to the same address, at most so long.
+    /// Let the next one to the same address go first, and wait for it at most so long.
     pub hold: Option<Duration>,
 }
 
 pub struct Post {
     http: reqwest::Client,
     lanes: Mutex<HashMap<String, mpsc::Sender<Parcel>>>,
-    held: Mutex<HashMap<String, Arc<Notify>>>,
+    held: Mutex<HashMap<String, Parcel>>,
     stop: CancellationToken,
     tasks: TaskTracker,
 }
@@ -61,83 +63,89 @@ impl Post {
         if self.stop.is_cancelled() {
             return;
         }
-        if parcel.aside || parcel.hold.is_some() {
+        if parcel.aside {
             let world = world.clone();
             self.tasks.spawn(async move { world.post.carry_aside(&world, parcel).await });
             return;
         }
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        match (held.remove(&parcel.url), parcel.hold) {
+            (Some(waiting), _) => {
+                self.enqueue(world, parcel);
+                self.enqueue(world, waiting);
+            }
+            (None, Some(longest)) => {
+                self.release_later(world, &parcel, longest);
+                held.insert(parcel.url.clone(), parcel);
+            }
+            (None, None) => self.enqueue(world, parcel),
+        }
+    }
+
+    /// A held hook whose successor never came goes on its own.
+    fn release_later(&self, world: &World, parcel: &Parcel, longest: Duration) {
+        let (world, url, id) = (world.clone(), parcel.url.clone(), parcel.id);
+        let (stop, until) = (self.stop.clone(), parcel.due + longest);
+        self.tasks.spawn(async move {
+            if stop.run_until_cancelled(sleep_until(until)).await.is_none() {
+                return;
+            }
+            let mut held = world.post.held.lock().unwrap_or_else(PoisonError::into_inner);
+            if held.get(&url).is_some_and(|waiting| waiting.id == id)
+                && let Some(waiting) = held.remove(&url)
+            {
+                world.post.enqueue(&world, waiting);
+            }
+        });
+    }
+
+    fn enqueue(&self, world: &World, parcel: Parcel) {
         let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
-        let lane = lanes.entry(parcel.url.clone()).or_insert_with(|| self.open_lane(world));
+        let url = parcel.url.clone();
+        let lane = lanes.entry(url.clone()).or_insert_with(|| self.open_lane(world, url));
         if let Err(error) = lane.try_send(parcel) {
             tracing::warn!(%error, "a hook was dropped: its lane is full");
         }
     }
 
-    fn open_lane(&self, world: &World) -> mpsc::Sender<Parcel> {
+    fn open_lane(&self, world: &World, url: String) -> mpsc::Sender<Parcel> {
         let (sender, mut receiver) = mpsc::channel::<Parcel>(LANE_LENGTH);
         let (world, stop) = (world.clone(), self.stop.clone());
         self.tasks.spawn(async move {
-            while let Some(Some(parcel)) = stop.run_until_cancelled(receiver.recv()).await {
-                let carried = async {
-                    sleep_until(parcel.due).await;
-                    world.post.carry(&world, &parcel).await;
-                };
-                if stop.run_until_cancelled(carried).await.is_none() {
-                    return;
+            let work = async {
+                loop {
+                    match timeout(LANE_IDLE, receiver.recv()).await {
+                        Ok(Some(parcel)) => {
+                            sleep_until(parcel.due).await;
+                            world.post.carry(&world, &parcel).await;
+                        }
+                        Ok(None) => return,
+                        Err(_) if world.post.close_lane(&url, &receiver) => return,
+                        Err(_) => {}
+                    }
                 }
-                world.post.release(&parcel.url);
-            }
+            };
+            stop.run_until_cancelled(work).await;
         });
         sender
+    }
+
+    /// Salons come and go; their lanes must not stay. Nothing is put into a lane without this lock, so empty stays empty.
+    fn close_lane(&self, url: &str, receiver: &mpsc::Receiver<Parcel>) -> bool {
+        let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
+        let idle = receiver.is_empty();
+        if idle {
+            lanes.remove(url);
+        }
+        idle
     }
 
     async fn carry_aside(&self, world: &World, parcel: Parcel) {
         let carried = async {
             sleep_until(parcel.due).await;
-            if let Some(longest) = parcel.hold {
-                self.wait_for_next(&parcel.url, longest).await;
-            }
             self.carry(world, &parcel).await;
         };
         self.stop.run_until_cancelled(carried).await;
-    }
-
-    /// Waits until the next one was answered. If one waits already, this *is* the next one: it goes, then the other.
-    async fn wait_for_next(&self, url: &str, longest: Duration) {
-        let notify = Arc::new(Notify::new());
-        let other = {
-            let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-            match held.remove(url) {
-                Some(other) => Some(other),
-                None => {
-                    held.insert(url.to_owned(), notify.clone());
-                    None
-                }
-            }
-        };
-        match other {
-            // Released a moment later than we leave; the answer itself cannot be awaited from here.
-            Some(other) => {
-                self.tasks.spawn(async move {
-                    sleep(Duration::from_millis(50)).await;
-                    other.notify_one();
-                });
-            }
-            None => {
-                let _ = timeout(longest, notify.notified()).await;
-                let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-                if held.get(url).is_some_and(|n| Arc::ptr_eq(n, &notify)) {
-                    held.remove(url);
-                }
-            }
-        }
-    }
-
-    fn release(&self, url: &str) {
-        let held = self.held.lock().unwrap_or_else(PoisonError::into_inner).remove(url);
-        if let Some(notify) = held {
-            notify.notify_one();
-        }
     }
 
     async fn carry(&self, world: &World, parcel: &Parcel) {

@@ -1,7 +1,7 @@
 //! Everything the sandbox remembers, behind one lock.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, HashMap, VecDeque},
     ops::Deref,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -23,8 +23,8 @@ use super::{
     ring::Ring,
 };
 
-const DELIVERIES_KEPT: usize = 4_000;
-const REQUESTS_KEPT: usize = 10_000;
+const DELIVERIES_KEPT: usize = 2_000;
+const REQUESTS_KEPT: usize = 5_000;
 const CODES_KEPT: usize = 200;
 
 /// A handle on the sandbox; clones share it.
@@ -58,6 +58,9 @@ pub struct State {
     pub codes: VecDeque<SmsCode>,
     /// Grows with every reset: what was queued before it is dropped.
     pub epoch: u64,
+    /// Which salon a record is in, for the calls that only name the record.
+    pub record_salons: HashMap<i64, i64>,
+    consents_checked: DateTime<Utc>,
     events: Vec<Event>,
     parcels: Vec<Parcel>,
 }
@@ -167,6 +170,8 @@ impl State {
             limiter: Limiter::default(),
             codes: VecDeque::new(),
             epoch,
+            record_salons: HashMap::new(),
+            consents_checked: now,
             events: Vec::new(),
             parcels: Vec::new(),
         }
@@ -184,9 +189,8 @@ impl State {
         self.salon(salon_id)?.records.get(&id).ok_or_else(|| Refusal::not_found("Запись не найдена."))
     }
 
-    /// The salon of a record, for the calls that only name the record.
     pub fn salon_of_record(&self, id: i64) -> Option<i64> {
-        self.salons.values().find(|s| s.records.contains_key(&id)).map(|s| s.id)
+        self.record_salons.get(&id).copied()
     }
 
     /// Tells the world of a change; it leaves when the lock is released.
@@ -205,7 +209,12 @@ impl State {
         self.codes.push_back(code);
     }
 
+    /// Once a second is enough for hours, and thousands of salons are not looked through at every call.
     fn expire_consents(&mut self, now: DateTime<Utc>) {
+        if (now - self.consents_checked).abs() < TimeDelta::seconds(1) {
+            return;
+        }
+        self.consents_checked = now;
         let window = TimeDelta::hours(self.options.pending_hours.clamp(0, 24 * 365));
         for install in self.salons.values_mut().map(|s| &mut s.install) {
             let expired = install.since.is_some_and(|since| now - since > window);

@@ -1,6 +1,8 @@
 //! The operator's side: sets the sandbox up, makes it misbehave, shows what happened. JSON, no tokens, loopback only.
 
+mod contents;
 mod hooks;
+mod installs;
 mod records;
 mod salons;
 mod setup;
@@ -13,6 +15,8 @@ pub fn routes() -> Router<World> {
     Router::new()
         .merge(setup::routes())
         .merge(salons::routes())
+        .merge(contents::routes())
+        .merge(installs::routes())
         .merge(records::routes())
         .merge(hooks::routes())
         .fallback(async || Refusal::not_found("unknown admin route"))

@@ -12,7 +12,7 @@ use crate::yclients::{
     answer::{self, Answer, Refusal},
     caller::Partner,
     free_time,
-    input::{Id, Params},
+    input::{self, Id, Params},
     model::{Salon, Staff},
     wire, wire_salon,
     world::World,
@@ -171,7 +171,7 @@ async fn times(
 ) -> Answer {
     world.with(|state, now| {
         let salon = open_salon(state, salon)?;
-        let date = date.parse::<NaiveDate>().map_err(|_| Refusal::bad_format())?;
+        let date = input::date(&date).ok_or_else(Refusal::bad_format)?;
         Ok(answer::ok(json!(seances_of(salon, staff.0, &params.ids("service_ids"), date, local(now, salon)))))
     })
 }

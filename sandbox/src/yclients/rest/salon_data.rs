@@ -135,7 +135,7 @@ pub fn days(list: &Value, with_slots: bool) -> Result<Vec<(i64, NaiveDate, Vec<S
         let staff_id = input::int(&item["staff_id"]).ok_or_else(wrong)?;
         let slots = if with_slots { slots(&item["slots"]).ok_or_else(wrong)? } else { Vec::new() };
         for date in item["dates"].as_array().ok_or_else(wrong)? {
-            let date = date.as_str().and_then(|d| NaiveDate::parse_from_str(d, "%Y-%m-%d").ok());
+            let date = date.as_str().and_then(input::date);
             found.push((staff_id, date.ok_or_else(wrong)?, slots.clone()));
         }
     }
