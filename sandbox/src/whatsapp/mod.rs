@@ -29,7 +29,9 @@
 //! # Faults
 //!
 //! `POST /faults` lays its keys over the plan; `null` restores a key's default. `{"do":[…]}` acts once:
-//! `{"logout":number}`, `{"replace":number}`, `{"close":number}`, `{"stream_error":{"number","code"}}`; `"*"` is everyone.
+//! `"*"` is everyone, and the answer says in `met` how many companions it met:
+//! `{"logout":number}`, `{"replace":number}`, `{"close":number}`, `{"stream_error":{"number","code"}}`.
+//! `next` counts down and 0 means all; shares are between 0 and 1; a script counts what companions send.
 //!
 //! ```json
 //! {"seed":4711,
@@ -37,7 +39,7 @@
 //!  "receipts":{"drop":0.3,"double":0.1,"late":0.5,"late_ms":800,"reorder":false},
 //!  "connect":{"reason":402,"next":1,"number":"79990000001","code":101,"expire":3600},
 //!  "refs":{"count":6,"first_ms":60000,"next_ms":20000,"grace_ms":5000},
-//!  "no_acks":false,"slow_ms":0,"silent":false,
+//!  "no_acks":false,"garble":1,"slow_ms":0,"silent":false,
 //!  "script":[{"at_message":2,"set":{"no_acks":true},"do":[{"logout":"79990000001"}]}]}
 //! ```
 

@@ -182,7 +182,6 @@ impl Connection {
             Who::Device(address) => self.server.handle(address, &stanza),
             _ => self.server.handle_candidate(self.link.id, &stanza),
         };
-        self.server.carry_out_due_actions();
         for answer in answers {
             match answer {
                 Out::Stanza(stanza) => self.send(channel, &stanza).await?,

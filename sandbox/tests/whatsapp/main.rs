@@ -1,5 +1,6 @@
 //! The WhatsApp sandbox, driven by a real WhatsApp Web client over a real socket.
 
+mod crowd;
 mod kit;
 mod pages;
 mod pairing;

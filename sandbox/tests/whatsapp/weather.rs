@@ -117,6 +117,43 @@ async fn receipts_get_lost_doubled_and_out_of_order() {
 }
 
 #[tokio::test]
+async fn a_spoiled_message_is_asked_for_again() {
+    let stage = Stage::open().await;
+    let mut salon = stage.linked(SALON).await;
+    stage.post("/faults", json!({ "garble": 1 })).await;
+    salon.send(ANNA, "первое, с помехами").await;
+    assert_eq!(stage.messages(ANNA, 1).await[0]["text"], "первое, с помехами");
+    // Once more in an open session, and towards the companion.
+    stage.post(&format!("/phones/{ANNA}/send"), json!({ "to": SALON, "text": "слышу" })).await;
+    assert_eq!(salon.text().await.text, "слышу");
+    for turn in ["второе", "третье"] {
+        stage.post("/faults", json!({ "garble": 1 })).await;
+        salon.send(ANNA, turn).await;
+    }
+    stage.messages(ANNA, 4).await;
+    for (turn, by) in [("раз", "pn"), ("два", "lid")] {
+        stage.post("/faults", json!({ "garble": 1 })).await;
+        stage.post(&format!("/phones/{ANNA}/send"), json!({ "to": SALON, "text": turn, "by": by })).await;
+        assert_eq!(salon.text().await.text, turn);
+    }
+    salon.stop().await;
+}
+
+#[tokio::test]
+async fn a_silent_server_is_noticed() {
+    let stage = Stage::open().await;
+    let mut salon = stage.linked(SALON).await;
+    let warm = salon.send(ANNA, "пока слышно").await;
+    assert_eq!(salon.ack(&warm).await, None);
+    stage.post("/faults", json!({ "silent": true })).await;
+    let id = salon.send(ANNA, "никто не отвечает").await;
+    assert_eq!(stage.messages(ANNA, 0).await.len(), 1);
+    stage.post("/faults", json!({ "silent": false })).await;
+    assert_eq!(salon.ack(&id).await, None);
+    salon.stop().await;
+}
+
+#[tokio::test]
 async fn a_script_acts_at_its_message() {
     let stage = Stage::open().await;
     let mut salon = stage.linked(SALON).await;

@@ -7,6 +7,7 @@ pub mod book;
 pub mod link;
 mod receive;
 pub mod send;
+mod settings;
 mod signal;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -59,8 +60,11 @@ pub struct Phone {
     raw_id: u32,
     app_state_key: ([u8; 6], [u8; 32]),
     shared_key_with: HashSet<u16>,
+    name_published: bool,
     /// LID to number, as far as it was learned.
     numbers: HashMap<String, String>,
+    /// Number to the name its owner goes by.
+    pub names: HashMap<String, String>,
 }
 
 /// A companion that was just linked.
@@ -154,7 +158,9 @@ impl Phones {
             next_key_index: 1,
             app_state_key: ([0, 0, 0, 0, 0, 1], rand::random()),
             shared_key_with: HashSet::new(),
+            name_published: false,
             numbers: HashMap::new(),
+            names: HashMap::new(),
         };
         phone.refill()?;
         let handset = Arc::new(Handset { phone: Mutex::new(phone) });
