@@ -20,7 +20,7 @@ use tokio::sync::broadcast::error::RecvError;
 use super::World;
 use super::admin::{await_link, find, number, type_code};
 use super::phone::book::{Chat, Direction, Entry, Status};
-use super::phone::{Card, Phone};
+use super::phone::{Card, NewPhone as Settings, Phone};
 
 /// Nothing from elsewhere, nothing inline; other pages on this machine may show a phone in a frame.
 const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; \
@@ -127,7 +127,8 @@ struct NewPhone {
 
 async fn create(State(world): State<World>, Form(new): Form<NewPhone>) -> Response {
     let made = number(&new.number).ok().and_then(|number| {
-        world.phones.switch_on(&number, new.name.trim(), false).ok()?;
+        let wanted = Settings { name: new.name.trim().to_owned(), ..Settings::default() };
+        world.phones.switch_on(&number, wanted).ok()?;
         Some(number)
     });
     match made {

@@ -104,7 +104,10 @@ impl Connection {
                         }
                     }
                 }
-                () = sleep_until(leaves) => return Ok(()),
+                () = sleep_until(leaves) => match (&mut self.who, self.server.may_stay(self.link.id)) {
+                    (Who::Candidate { leaves }, Some(left)) => *leaves = Instant::now() + left,
+                    _ => return Ok(()),
+                },
             }
         }
     }

@@ -47,6 +47,8 @@ async fn reading_is_told_to_whoever_wrote() {
     stage.until(&format!("/phones/{ANNA}/messages"), |it| it[1]["status"] == "read").await;
     // What the companion has read is read on the salon's phone too.
     stage.until(&format!("/phones/{SALON}"), |card| card["unread"] == 0).await;
+    // Nothing waits that was acknowledged.
+    stage.until(&format!("/phones/{SALON}/devices"), |it| it[1]["unacknowledged"] == 0).await;
     salon.stop().await;
 }
 
@@ -65,6 +67,28 @@ async fn answers_come_from_a_number_or_from_a_lid() {
     let messages = stage.messages(ANNA, 6).await;
     assert_eq!(messages.iter().filter(|it| it["direction"] == "in").count(), 3);
     salon.stop().await;
+}
+
+#[tokio::test]
+async fn an_account_that_lives_by_lid_is_served_alike() {
+    let stage = Stage::open().await;
+    let number = "79990000011";
+    stage.post("/phones", json!({ "number": number, "name": "Salon Lilac", "lid_migrated": true })).await;
+    let mut first = stage.linked(number).await;
+    let mut second = stage.linked(number).await;
+    let id = first.send(ANNA, "Здравствуйте").await;
+    assert_eq!(stage.messages(ANNA, 1).await[0]["chat"], json!(number));
+    first.receipt(&id, "Delivered").await;
+    assert!(second.copy_of("Здравствуйте").await.from_me);
+    for by in ["pn", "lid"] {
+        stage.post(&format!("/phones/{ANNA}/send"), json!({ "to": number, "text": by, "by": by })).await;
+        assert_eq!(first.text().await.text, by);
+        assert_eq!(second.text().await.text, by);
+        second.send(ANNA, "Хорошо").await;
+    }
+    stage.messages(ANNA, 5).await;
+    first.stop().await;
+    second.stop().await;
 }
 
 #[tokio::test]

@@ -140,6 +140,41 @@ async fn a_spoiled_message_is_asked_for_again() {
 }
 
 #[tokio::test]
+async fn unacknowledged_and_late() {
+    let stage = Stage::open().await;
+    let mut salon = stage.linked(SALON).await;
+    stage.post("/faults", json!({ "no_acks": true, "slow_ms": 5 })).await;
+    let id = salon.send(ANNA, "без ответа").await;
+    salon.receipt(&id, "Delivered").await;
+    assert!(!salon.has_seen(|event| matches!(event, Event::ServerAck(ack) if ack.id == id)));
+
+    stage
+        .post(
+            "/faults",
+            json!({ "no_acks": null, "slow_ms": null, "receipts": { "late": 1.0, "late_ms": 200 } }),
+        )
+        .await;
+    let sent = std::time::Instant::now();
+    let id = salon.send(ANNA, "поздно").await;
+    assert_eq!(salon.ack(&id).await, None);
+    salon.receipt(&id, "Delivered").await;
+    assert!(sent.elapsed().as_millis() >= 200);
+    salon.stop().await;
+}
+
+#[tokio::test]
+async fn a_stream_error_is_survived() {
+    let stage = Stage::open().await;
+    let mut salon = stage.linked(SALON).await;
+    let action = json!({ "stream_error": { "number": SALON, "code": 503 } });
+    stage.post("/faults", json!({ "do": [action] })).await;
+    salon.connected().await;
+    salon.send(ANNA, "снова здесь").await;
+    stage.messages(ANNA, 1).await;
+    salon.stop().await;
+}
+
+#[tokio::test]
 async fn a_silent_server_is_noticed() {
     let stage = Stage::open().await;
     let mut salon = stage.linked(SALON).await;
