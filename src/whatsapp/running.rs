@@ -5,6 +5,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use tokio::time::Instant;
+use whatsapp_rust::OwnedNodeRef;
+use whatsapp_rust::futures::channel::oneshot;
 
 use super::error::Error;
 use super::inbound::own_phone;
@@ -14,6 +16,8 @@ use super::pairing::{Pairing, ask_code};
 use super::registry::{Command, Reply};
 use super::vault::Item;
 use crate::domain::session::{PairBy, Refusal, SessionEvent, SessionState};
+
+type Welcome = oneshot::Receiver<Arc<OwnedNodeRef>>;
 
 const MARK: &str = "mark";
 /// Kept once the owner was told that the phone is linked, so that a crash in between does not swallow it.
@@ -76,6 +80,7 @@ impl Owner {
             let alarm = [life.patience, life.redeliver].into_iter().flatten().min();
             let ended = tokio::select! {
                 biased;
+                welcome = named(&mut life.running.login) => { life.take_name(welcome).await; None }
                 Some(notice) = life.running.notices.recv() => self.hear(life, notice).await,
                 Some(command) = self.commands.recv() => self.obey(life, command).await,
                 () = asked(&mut life.asking) => { life.asking = None; None }
@@ -391,6 +396,21 @@ impl Owner {
 }
 
 impl Life {
+    /// The account's own name, as WhatsApp's welcome has it; what the app state says later goes over it.
+    async fn take_name(&mut self, welcome: Option<Arc<OwnedNodeRef>>) {
+        self.running.login = None;
+        let Some(welcome) = welcome else { return };
+        let name = welcome.get().get_attr("display_name").map(|name| name.as_str().into_owned());
+        let Some(name) = name.filter(|name| !name.is_empty()) else { return };
+        let keys = self.running.client.persistence_manager();
+        keys.modify_device(|device| {
+            if device.push_name.is_empty() {
+                device.push_name = name;
+            }
+        })
+        .await;
+    }
+
     fn ask_code(&mut self, phone: crate::kernel::phone::Phone, patience: std::time::Duration) {
         let client = Arc::clone(&self.running.client);
         self.asking = Some(Box::pin(ask_code(client, phone, patience)));
@@ -400,6 +420,13 @@ impl Life {
 async fn at(alarm: Option<Instant>) {
     match alarm {
         Some(instant) => tokio::time::sleep_until(instant).await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn named(login: &mut Option<Welcome>) -> Option<Arc<OwnedNodeRef>> {
+    match login {
+        Some(waiting) => waiting.await.ok(),
         None => std::future::pending().await,
     }
 }

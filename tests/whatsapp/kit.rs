@@ -198,6 +198,9 @@ pub struct Stage {
 impl Stage {
     pub async fn open() -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
+        // Quiet unless asked: RUST_LOG=debug shows what the library thinks.
+        let filter = tracing_subscriber::EnvFilter::from_default_env();
+        let _ = tracing_subscriber::fmt().with_env_filter(filter).with_test_writer().try_init();
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let base = format!("http://{}", listener.local_addr().expect("an address"));
         let stop = CancellationToken::new();
