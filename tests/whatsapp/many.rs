@@ -14,7 +14,7 @@ const SALONS: usize = 100;
 async fn a_hundred_salons_link_and_come_back_after_a_restart() {
     let mut house = House::open().await;
     let numbers: Vec<String> = (0..SALONS).map(|n| format!("7998{n:07}")).collect();
-    let phones: Vec<_> = numbers.iter().map(|number| json!({ "number": number })).collect();
+    let phones: Vec<_> = numbers.iter().map(|number| json!({ "number": number, "name": format!("Salon {number}") })).collect();
     house.stage.post("/phones", json!(phones)).await;
     let mut tenants = Vec::new();
     let began = Instant::now();
