@@ -7,6 +7,8 @@ CREATE TABLE outbox (
     record_id    BIGINT,
     recipient    TEXT   NOT NULL,     -- sealed phone number
     text         TEXT   NOT NULL,     -- sealed
+    told         TEXT   NOT NULL,     -- sealed JSON of what the client will know once it is sent; '' for none
+    told_before  TEXT   NOT NULL,     -- sealed as the record's own `told`: taken back with an attempt that failed
     message_id   TEXT   NOT NULL,     -- WhatsApp's id, fixed before the first attempt
     state        TEXT   NOT NULL CHECK (state IN
         ('planned', 'sending', 'sent', 'failed', 'cancelled', 'expired', 'uncertain')),

@@ -4,12 +4,14 @@ CREATE TABLE wa_session (
     state       TEXT   NOT NULL CHECK (state IN
         ('unpaired', 'pairing', 'online', 'offline', 'logged_out', 'replaced', 'banned', 'outdated', 'halted')),
     phone       TEXT   NOT NULL,      -- sealed; '' until linked
+    phone_hash  TEXT   NOT NULL,      -- keyed hash under the platform's key: does the number serve another salon?
     name        TEXT   NOT NULL,      -- the account's own name
     reason      TEXT   NOT NULL,      -- what WhatsApp said, for the operator
     until_at    BIGINT,               -- end of a ban, where WhatsApp names one
     linked_at   BIGINT,
     changed_at  BIGINT NOT NULL
 );
+CREATE INDEX wa_session_phone ON wa_session (phone_hash);
 -- What the WhatsApp library keeps: keys, sessions, devices. Every value sealed, every lookup key a keyed hash.
 CREATE TABLE wa_value (
     tenant_id TEXT   NOT NULL REFERENCES tenant (id),

@@ -16,6 +16,8 @@
 
 pub mod app;
 pub mod domain;
+pub mod jobs;
 pub mod kernel;
 pub mod storage;
 pub mod whatsapp;
+pub mod yclients;

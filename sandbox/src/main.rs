@@ -48,12 +48,8 @@ async fn main() -> anyhow::Result<()> {
         }
     });
     match Cli::parse().server {
-        Server::Yclients { port, options } => {
-            yclients::serve(bind(port).await?, options, stop).await
-        }
-        Server::Whatsapp { port, options } => {
-            whatsapp::serve(bind(port).await?, options, stop).await
-        }
+        Server::Yclients { port, options } => yclients::serve(bind(port).await?, options, stop).await,
+        Server::Whatsapp { port, options } => whatsapp::serve(bind(port).await?, options, stop).await,
     }
 }
 

@@ -1,3 +1,118 @@
-//! Use cases: load, decide, write, tell.
+//! Use cases, one file per trip: load, decide, write, tell.
+//!
+//! Talking to YClients or WhatsApp happens between units of work, never inside one.
 
+pub mod absorb;
+pub mod activate;
+pub mod bus;
+pub mod catalog;
+pub mod connect;
+pub mod enqueue;
+pub mod error;
+pub mod health;
+pub mod inbound;
+pub mod install;
+pub mod intake;
+pub mod keyring;
+pub mod lifecycle;
+pub mod notify;
+pub mod page_token;
+pub mod sessions;
+pub mod tenants;
 pub mod vault;
+
+use std::sync::{Arc, OnceLock};
+
+use tokio::sync::Notify;
+
+pub use error::Error;
+
+use crate::kernel::clock::{Clock, UnixMs};
+use crate::kernel::id::TenantId;
+use crate::kernel::secret::Secret;
+use crate::storage::Db;
+use crate::storage::tenant::{self, StoredTenant};
+use crate::whatsapp::gateway::Gateway;
+use crate::yclients::YclientsApi;
+
+/// What the use cases need to know of the configuration.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Where the world reaches us, without a slash at the end.
+    pub public_url: String,
+    pub application_id: i64,
+    pub partner_token: Secret,
+    /// When set, every hook must carry a matching `x-yclients-signature`.
+    pub webhook_secret: Option<Secret>,
+    pub jwt_secret: Secret,
+    /// Page of the salon in the CRM; `{salon}` stands for its id.
+    pub return_url: String,
+    /// How long the owner may leave "is that the right number?" unanswered before we go on, in milliseconds.
+    pub confirm_wait_ms: i64,
+}
+
+/// Everything a use case may touch. Cheap to share.
+pub struct App {
+    pub db: Db,
+    pub crm: YclientsApi,
+    pub clock: Arc<dyn Clock>,
+    pub settings: Settings,
+    pub keys: Arc<keyring::Keyring>,
+    pub bus: bus::Bus,
+    pub tenants: tenants::Overrides,
+    pub pairings: sessions::Pairings,
+    pub intake: intake::Batcher,
+    /// Rung after a commit that left something to do.
+    pub bell: Notify,
+    gateway: OnceLock<Arc<dyn Gateway>>,
+}
+
+/// The parts an [`App`] is made of.
+pub struct Parts {
+    pub db: Db,
+    pub crm: YclientsApi,
+    pub clock: Arc<dyn Clock>,
+    pub settings: Settings,
+    pub keys: Arc<keyring::Keyring>,
+    pub tenants: tenants::Overrides,
+}
+
+impl App {
+    #[must_use]
+    pub fn new(parts: Parts) -> Self {
+        Self {
+            intake: intake::Batcher::default(),
+            db: parts.db,
+            crm: parts.crm,
+            clock: parts.clock,
+            settings: parts.settings,
+            keys: parts.keys,
+            bus: bus::Bus::default(),
+            tenants: parts.tenants,
+            pairings: sessions::Pairings::default(),
+            bell: Notify::new(),
+            gateway: OnceLock::new(),
+        }
+    }
+
+    /// Gives the app its WhatsApp. Once: sessions tell the app what happens, so the two need each other.
+    pub fn set_gateway(&self, gateway: Arc<dyn Gateway>) {
+        if self.gateway.set(gateway).is_err() {
+            tracing::error!("the WhatsApp gateway was set twice; the first one stays");
+        }
+    }
+
+    pub fn gateway(&self) -> Result<&Arc<dyn Gateway>, Error> {
+        self.gateway.get().ok_or(Error::Starting)
+    }
+
+    #[must_use]
+    pub fn now(&self) -> UnixMs {
+        self.clock.now()
+    }
+}
+
+/// A tenant that must exist.
+pub(crate) async fn tenants_of(app: &App, id: &TenantId) -> Result<StoredTenant, Error> {
+    tenant::find(&mut app.db.read().await?, id).await?.ok_or(Error::NotFound)
+}

@@ -1,5 +1,12 @@
 //! Rules and words: pure values and functions, no I/O, nothing async.
 
 pub mod connect;
+pub mod dates;
+pub mod message;
+pub mod planner;
+pub mod record;
+pub mod retry;
+pub mod rules;
 pub mod session;
 pub mod tenant;
+pub mod wording;

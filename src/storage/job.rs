@@ -1,1 +1,207 @@
-pub const SQL: &[&str] = &[];
+//! Jobs: bells with a subject, a lane and a lease. What is to be done stands in the subject's own rows.
+
+use sqlx::FromRow;
+
+use super::db::{Conn, on};
+use super::error::Error;
+use crate::kernel::clock::UnixMs;
+use crate::kernel::id::{JobId, TenantId};
+
+/// A need that is there already waits no longer than the more urgent of the two asks.
+const ENQUEUE: &str = "INSERT INTO job (id, tenant_id, kind, subject, lane, state, run_at, attempt, created_at, updated_at) \
+     VALUES ($1, $2, $3, $4, $5, 'ready', $6, 0, $7, $7) \
+     ON CONFLICT (kind, subject) WHERE state = 'ready' DO NOTHING";
+const ENQUEUE_MANY: &str = "INSERT INTO job (id, tenant_id, kind, subject, lane, state, run_at, attempt, created_at, updated_at) \
+     SELECT id, tenant_id, kind, subject, lane, 'ready', run_at, 0, at, at \
+     FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::bigint[]) \
+     AS t (id, tenant_id, kind, subject, lane, run_at, at) \
+     ON CONFLICT (kind, subject) WHERE state = 'ready' DO NOTHING";
+const HURRY: &str = "UPDATE job SET run_at = $3, updated_at = $4 WHERE kind = $1 AND subject = $2 AND state = 'ready' AND run_at > $3";
+/// The oldest due job of each free lane. The unique index on leased lanes is the backstop.
+const CLAIM_SQLITE: &str = "UPDATE job SET state = 'leased', lease_token = $1, lease_until = $2, attempt = attempt + 1, updated_at = $3 \
+     WHERE id IN (SELECT id FROM (SELECT id, run_at, row_number() OVER (PARTITION BY lane ORDER BY run_at, id) AS place FROM job \
+     WHERE state = 'ready' AND run_at <= $3 AND lane NOT IN (SELECT lane FROM job WHERE state = 'leased')) \
+     WHERE place = 1 ORDER BY run_at LIMIT $4) RETURNING *";
+const CLAIM_POSTGRES: &str = "UPDATE job SET state = 'leased', lease_token = $1, lease_until = $2, attempt = attempt + 1, updated_at = $3 \
+     WHERE id IN (SELECT id FROM job AS j WHERE state = 'ready' AND run_at <= $3 \
+     AND NOT EXISTS (SELECT 1 FROM job AS l WHERE l.lane = j.lane AND l.state = 'leased') \
+     AND NOT EXISTS (SELECT 1 FROM job AS e WHERE e.lane = j.lane AND e.state = 'ready' \
+     AND (e.run_at < j.run_at OR e.run_at = j.run_at AND e.id < j.id)) \
+     ORDER BY run_at LIMIT $4 FOR UPDATE SKIP LOCKED) RETURNING *";
+const RENEW: &str = "UPDATE job SET lease_until = $3 WHERE id = $1 AND lease_token = $2 AND state = 'leased'";
+const FINISH: &str = "DELETE FROM job WHERE id = $1 AND lease_token = $2 AND state = 'leased'";
+const RETRY: &str = "UPDATE job SET state = 'ready', lease_token = NULL, lease_until = NULL, run_at = $3, last_error = $4, \
+     attempt = CASE WHEN $5 THEN attempt ELSE attempt - 1 END, updated_at = $6 \
+     WHERE id = $1 AND lease_token = $2 AND state = 'leased' \
+     AND NOT EXISTS (SELECT 1 FROM job AS t WHERE t.kind = job.kind AND t.subject = job.subject AND t.state = 'ready')";
+const PARK: &str = "UPDATE job SET state = 'parked', lease_token = NULL, lease_until = NULL, last_error = $3, updated_at = $4 \
+     WHERE id = $1 AND lease_token = $2 AND state = 'leased'";
+const LIST_EXPIRED: &str =
+    "SELECT id, lease_token FROM job WHERE state = 'leased' AND lease_until < $1 LIMIT 200";
+const NEXT_DUE: &str = "SELECT MIN(run_at) FROM job WHERE state = 'ready'";
+const COUNT: &str = "SELECT kind, state, CAST(COUNT(*) AS BIGINT), MIN(run_at) FROM job GROUP BY kind, state";
+const LIST_PARKED: &str =
+    "SELECT * FROM job WHERE tenant_id = $1 AND state = 'parked' ORDER BY updated_at DESC LIMIT $2";
+const DELETE_ALL: &str = "DELETE FROM job WHERE tenant_id = $1 AND state <> 'leased'";
+
+pub const SQL: &[&str] =
+    &[ENQUEUE, HURRY, RENEW, FINISH, RETRY, PARK, LIST_EXPIRED, NEXT_DUE, COUNT, LIST_PARKED, DELETE_ALL];
+
+/// A need. `subject` names what it is about; with the kind it is unique while it waits.
+#[derive(Debug, Clone)]
+pub struct NewJob {
+    pub id: JobId,
+    /// `None` for the platform's own chores.
+    pub tenant: Option<TenantId>,
+    pub kind: &'static str,
+    pub subject: String,
+    pub lane: String,
+    pub run_at: UnixMs,
+    pub now: UnixMs,
+}
+
+#[derive(Debug, Clone, FromRow)]
+pub struct JobRow {
+    pub id: String,
+    pub tenant_id: String,
+    pub kind: String,
+    pub subject: String,
+    pub lane: String,
+    pub run_at: i64,
+    /// This run's number, from 1.
+    pub attempt: i64,
+    pub lease_token: Option<String>,
+    pub last_error: Option<String>,
+    pub created_at: i64,
+}
+
+pub async fn enqueue(conn: &mut Conn, job: &NewJob) -> Result<(), Error> {
+    on!(conn, c => sqlx::query(ENQUEUE)
+        .bind(job.id.as_str()).bind(job.tenant.as_ref().map_or("", TenantId::as_str)).bind(job.kind).bind(&job.subject)
+        .bind(&job.lane).bind(job.run_at.0).bind(job.now.0).execute(c).await.map(drop))?;
+    on!(conn, c => sqlx::query(HURRY).bind(job.kind).bind(&job.subject).bind(job.run_at.0).bind(job.now.0)
+        .execute(c).await.map(drop))?;
+    Ok(())
+}
+
+/// Enqueues a batch of needs none of which is more urgent than one that waits already (hooks under settling).
+pub async fn enqueue_many(conn: &mut Conn, jobs: &[NewJob]) -> Result<(), Error> {
+    match conn {
+        Conn::Postgres(held) => {
+            let column =
+                |pick: fn(&NewJob) -> &str| jobs.iter().map(|j| pick(j).to_owned()).collect::<Vec<_>>();
+            sqlx::query(ENQUEUE_MANY)
+                .bind(column(|j| j.id.as_str()))
+                .bind(column(|j| j.tenant.as_ref().map_or("", TenantId::as_str)))
+                .bind(column(|j| j.kind))
+                .bind(column(|j| &j.subject))
+                .bind(column(|j| &j.lane))
+                .bind(jobs.iter().map(|j| j.run_at.0).collect::<Vec<_>>())
+                .bind(jobs.iter().map(|j| j.now.0).collect::<Vec<_>>())
+                .execute(&mut **held)
+                .await?;
+        }
+        Conn::Sqlite(held) => {
+            for job in jobs {
+                sqlx::query(ENQUEUE)
+                    .bind(job.id.as_str())
+                    .bind(job.tenant.as_ref().map_or("", TenantId::as_str))
+                    .bind(job.kind)
+                    .bind(&job.subject)
+                    .bind(&job.lane)
+                    .bind(job.run_at.0)
+                    .bind(job.now.0)
+                    .execute(&mut **held)
+                    .await?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Leases up to `limit` due jobs, at most one a lane, and counts the attempt.
+pub async fn claim(
+    conn: &mut Conn,
+    token: &str,
+    now: UnixMs,
+    lease_until: UnixMs,
+    limit: i64,
+) -> Result<Vec<JobRow>, Error> {
+    let sql = if conn.is_postgres() { CLAIM_POSTGRES } else { CLAIM_SQLITE };
+    let claimed: Result<Vec<JobRow>, sqlx::Error> = on!(conn, c => sqlx::query_as(sql)
+        .bind(token).bind(lease_until.0).bind(now.0).bind(limit).fetch_all(c).await);
+    match claimed.map_err(Error::from) {
+        // Two nodes reached for one lane at once: the index let one of them have it, the other looks again.
+        Err(Error::Conflict(_)) => Ok(Vec::new()),
+        other => other,
+    }
+}
+
+/// Extends a lease; `false` when it is no longer ours.
+pub async fn renew(conn: &mut Conn, id: &str, token: &str, until: UnixMs) -> Result<bool, Error> {
+    let rows = on!(conn, c => sqlx::query(RENEW).bind(id).bind(token).bind(until.0).execute(c).await.map(|d| d.rows_affected()))?;
+    Ok(rows == 1)
+}
+
+/// Ends a job that is done; `false` when the lease was lost meanwhile.
+pub async fn finish(conn: &mut Conn, id: &str, token: &str) -> Result<bool, Error> {
+    let rows =
+        on!(conn, c => sqlx::query(FINISH).bind(id).bind(token).execute(c).await.map(|d| d.rows_affected()))?;
+    Ok(rows == 1)
+}
+
+/// Gives a job back to run again at `run_at`. `counts` is false for a wait that was not a failure. A twin that rang
+/// meanwhile takes its place.
+pub async fn retry(
+    conn: &mut Conn,
+    job: (&str, &str),
+    run_at: UnixMs,
+    error: &str,
+    counts: bool,
+    now: UnixMs,
+) -> Result<(), Error> {
+    let (id, token) = job;
+    let rows = on!(conn, c => sqlx::query(RETRY).bind(id).bind(token).bind(run_at.0).bind(error).bind(counts).bind(now.0)
+        .execute(c).await.map(|d| d.rows_affected()))?;
+    if rows == 0 {
+        finish(conn, id, token).await?;
+    }
+    Ok(())
+}
+
+/// Puts a job aside until a person looks at it.
+pub async fn park(conn: &mut Conn, id: &str, token: &str, error: &str, now: UnixMs) -> Result<(), Error> {
+    on!(conn, c => sqlx::query(PARK).bind(id).bind(token).bind(error).bind(now.0).execute(c).await.map(drop))?;
+    Ok(())
+}
+
+/// Takes back leases that ran out before `before`; says how many.
+pub async fn reap(conn: &mut Conn, before: UnixMs, now: UnixMs) -> Result<usize, Error> {
+    let expired: Vec<(String, String)> =
+        on!(conn, c => sqlx::query_as(LIST_EXPIRED).bind(before.0).fetch_all(c).await)?;
+    for (id, token) in &expired {
+        retry(conn, (id, token), now, "the process that ran it went away", true, now).await?;
+    }
+    Ok(expired.len())
+}
+
+/// When the next waiting job is due.
+pub async fn next_due(conn: &mut Conn) -> Result<Option<UnixMs>, Error> {
+    let (at,): (Option<i64>,) = on!(conn, c => sqlx::query_as(NEXT_DUE).fetch_one(c).await)?;
+    Ok(at.map(UnixMs))
+}
+
+/// Per kind and state: how many, and when the earliest was due.
+pub async fn count(conn: &mut Conn) -> Result<Vec<(String, String, i64, Option<i64>)>, Error> {
+    Ok(on!(conn, c => sqlx::query_as(COUNT).fetch_all(c).await)?)
+}
+
+pub async fn list_parked(conn: &mut Conn, tenant: &TenantId, limit: i64) -> Result<Vec<JobRow>, Error> {
+    Ok(on!(conn, c => sqlx::query_as(LIST_PARKED).bind(tenant.as_str()).bind(limit).fetch_all(c).await)?)
+}
+
+/// Drops whatever waits for a tenant that is gone.
+pub async fn delete_all(conn: &mut Conn, tenant: &TenantId) -> Result<(), Error> {
+    on!(conn, c => sqlx::query(DELETE_ALL).bind(tenant.as_str()).execute(c).await.map(drop))?;
+    Ok(())
+}

@@ -1,1 +1,98 @@
-pub const SQL: &[&str] = &[];
+//! Records: the journal as we know it, and what each client was last told of it.
+
+use sqlx::FromRow;
+
+use super::db::{Conn, on};
+use super::error::Error;
+use crate::kernel::clock::UnixMs;
+use crate::kernel::crm_id::RecordId;
+use crate::kernel::id::TenantId;
+
+const FIND: &str = "SELECT record_id, starts_at, deleted, changed_at, body, told, told_revision FROM record \
+     WHERE tenant_id = $1 AND record_id = $2";
+const UPSERT: &str = "INSERT INTO record (tenant_id, record_id, starts_at, deleted, changed_at, body, told, told_revision, \
+     updated_at) VALUES ($1, $2, $3, $4, $5, $6, '', 0, $7) ON CONFLICT (tenant_id, record_id) DO UPDATE SET \
+     starts_at = excluded.starts_at, deleted = excluded.deleted, changed_at = excluded.changed_at, body = excluded.body, \
+     updated_at = excluded.updated_at";
+const SET_TOLD: &str = "UPDATE record SET told = $3, told_revision = told_revision + 1, updated_at = $4 \
+     WHERE tenant_id = $1 AND record_id = $2";
+const UNTELL: &str = "UPDATE record SET told = $3, updated_at = $4 WHERE tenant_id = $1 AND record_id = $2";
+const DELETE_ALL: &str = "DELETE FROM record WHERE tenant_id = $1";
+const COUNT: &str = "SELECT CAST(COUNT(*) AS BIGINT) FROM record WHERE tenant_id = $1";
+
+pub const SQL: &[&str] = &[FIND, UPSERT, SET_TOLD, UNTELL, DELETE_ALL, COUNT];
+
+/// A record's row; `body` and `told` are sealed, `told` is empty until something was told.
+#[derive(Debug, Clone, FromRow)]
+pub struct RecordRow {
+    pub record_id: i64,
+    pub starts_at: Option<i64>,
+    pub deleted: bool,
+    pub changed_at: i64,
+    pub body: String,
+    pub told: String,
+    /// How many things the client was told so far.
+    pub told_revision: i64,
+}
+
+/// What is written of a record when it is absorbed.
+#[derive(Debug, Clone)]
+pub struct RecordWrite<'a> {
+    pub id: RecordId,
+    pub starts_at: Option<UnixMs>,
+    pub deleted: bool,
+    pub changed_at: UnixMs,
+    pub body: &'a str,
+}
+
+pub async fn find(conn: &mut Conn, tenant: &TenantId, id: RecordId) -> Result<Option<RecordRow>, Error> {
+    Ok(on!(conn, c => sqlx::query_as(FIND).bind(tenant.as_str()).bind(id.0).fetch_optional(c).await)?)
+}
+
+pub async fn upsert(
+    conn: &mut Conn,
+    tenant: &TenantId,
+    write: RecordWrite<'_>,
+    now: UnixMs,
+) -> Result<(), Error> {
+    on!(conn, c => sqlx::query(UPSERT)
+        .bind(tenant.as_str()).bind(write.id.0).bind(write.starts_at.map(|at| at.0)).bind(write.deleted)
+        .bind(write.changed_at.0).bind(write.body).bind(now.0).execute(c).await.map(drop))?;
+    Ok(())
+}
+
+/// Notes what the client knows from now on, and counts it.
+pub async fn set_told(
+    conn: &mut Conn,
+    tenant: &TenantId,
+    id: RecordId,
+    told: &str,
+    now: UnixMs,
+) -> Result<(), Error> {
+    on!(conn, c => sqlx::query(SET_TOLD).bind(tenant.as_str()).bind(id.0).bind(told).bind(now.0)
+        .execute(c).await.map(drop))?;
+    Ok(())
+}
+
+/// Takes back what was noted for a message that did not leave. The count stays: it only has to differ from telling to telling.
+pub async fn untell(
+    conn: &mut Conn,
+    tenant: &TenantId,
+    id: RecordId,
+    told_before: &str,
+    now: UnixMs,
+) -> Result<(), Error> {
+    on!(conn, c => sqlx::query(UNTELL).bind(tenant.as_str()).bind(id.0).bind(told_before).bind(now.0)
+        .execute(c).await.map(drop))?;
+    Ok(())
+}
+
+pub async fn delete_all(conn: &mut Conn, tenant: &TenantId) -> Result<(), Error> {
+    on!(conn, c => sqlx::query(DELETE_ALL).bind(tenant.as_str()).execute(c).await.map(drop))?;
+    Ok(())
+}
+
+pub async fn count(conn: &mut Conn, tenant: &TenantId) -> Result<i64, Error> {
+    let (count,): (i64,) = on!(conn, c => sqlx::query_as(COUNT).bind(tenant.as_str()).fetch_one(c).await)?;
+    Ok(count)
+}

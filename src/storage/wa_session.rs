@@ -1,1 +1,135 @@
-pub const SQL: &[&str] = &[];
+//! Linked WhatsApp devices, as people see them.
+
+use sqlx::FromRow;
+
+use super::db::{Conn, on};
+use super::error::Error;
+use crate::domain::session::SessionState;
+use crate::kernel::clock::UnixMs;
+use crate::kernel::id::TenantId;
+
+const FIND: &str = "SELECT * FROM wa_session WHERE tenant_id = $1";
+const SET_STATE: &str = "INSERT INTO wa_session (tenant_id, state, phone, phone_hash, name, reason, until_at, linked_at, changed_at) \
+     VALUES ($1, $2, '', '', '', $3, $4, NULL, $5) ON CONFLICT (tenant_id) DO UPDATE SET state = excluded.state, \
+     reason = excluded.reason, until_at = excluded.until_at, changed_at = excluded.changed_at";
+const SET_LINKED: &str = "INSERT INTO wa_session (tenant_id, state, phone, phone_hash, name, reason, until_at, linked_at, changed_at) \
+     VALUES ($1, 'online', $2, $3, $4, '', NULL, $5, $5) ON CONFLICT (tenant_id) DO UPDATE SET state = 'online', \
+     phone = excluded.phone, phone_hash = excluded.phone_hash, name = excluded.name, reason = '', until_at = NULL, \
+     linked_at = excluded.linked_at, changed_at = excluded.changed_at";
+const FORGET: &str = "UPDATE wa_session SET state = 'unpaired', phone = '', phone_hash = '', name = '', reason = $2, until_at = NULL, \
+     linked_at = NULL, changed_at = $3 WHERE tenant_id = $1";
+/// Across tenants on purpose: asks only whether a number serves another salon too, by a hash no tenant key makes.
+const FIND_BY_PHONE: &str =
+    "SELECT tenant_id FROM wa_session WHERE phone_hash = $1 AND tenant_id <> $2 ORDER BY linked_at LIMIT 1";
+/// Sessions to bring back after a start, the salons with the nearest planned messages first.
+const LIST_LINKED: &str = "SELECT s.tenant_id FROM wa_session AS s LEFT JOIN (SELECT tenant_id, MIN(deadline_at) AS nearest \
+     FROM outbox WHERE state IN ('planned', 'sending') GROUP BY tenant_id) AS o ON o.tenant_id = s.tenant_id \
+     WHERE s.state IN ('online', 'offline', 'halted') ORDER BY COALESCE(o.nearest, 9223372036854775807), s.tenant_id";
+const COUNT: &str = "SELECT state, CAST(COUNT(*) AS BIGINT) FROM wa_session GROUP BY state";
+
+pub const SQL: &[&str] = &[FIND, SET_STATE, SET_LINKED, FORGET, FIND_BY_PHONE, LIST_LINKED, COUNT];
+
+#[derive(Debug, Clone)]
+pub struct SessionRow {
+    pub state: SessionState,
+    /// Sealed; empty until linked.
+    pub phone: String,
+    pub name: String,
+    pub reason: String,
+    pub until: Option<UnixMs>,
+    pub linked_at: Option<UnixMs>,
+    pub changed_at: UnixMs,
+}
+
+#[derive(FromRow)]
+struct Raw {
+    tenant_id: String,
+    state: String,
+    phone: String,
+    name: String,
+    reason: String,
+    until_at: Option<i64>,
+    linked_at: Option<i64>,
+    changed_at: i64,
+}
+
+impl TryFrom<Raw> for SessionRow {
+    type Error = Error;
+
+    fn try_from(raw: Raw) -> Result<Self, Error> {
+        let state = SessionState::parse(&raw.state).ok_or(Error::Inconsistent {
+            table: "wa_session",
+            column: "state",
+            id: raw.tenant_id,
+        })?;
+        Ok(Self {
+            state,
+            phone: raw.phone,
+            name: raw.name,
+            reason: raw.reason,
+            until: raw.until_at.map(UnixMs),
+            linked_at: raw.linked_at.map(UnixMs),
+            changed_at: UnixMs(raw.changed_at),
+        })
+    }
+}
+
+pub async fn find(conn: &mut Conn, tenant: &TenantId) -> Result<Option<SessionRow>, Error> {
+    let row: Option<Raw> =
+        on!(conn, c => sqlx::query_as(FIND).bind(tenant.as_str()).fetch_optional(c).await)?;
+    row.map(TryInto::try_into).transpose()
+}
+
+pub async fn set_state(
+    conn: &mut Conn,
+    tenant: &TenantId,
+    state: SessionState,
+    reason: &str,
+    until: Option<UnixMs>,
+    now: UnixMs,
+) -> Result<(), Error> {
+    on!(conn, c => sqlx::query(SET_STATE)
+        .bind(tenant.as_str()).bind(state.as_str()).bind(reason).bind(until.map(|at| at.0)).bind(now.0)
+        .execute(c).await.map(drop))?;
+    Ok(())
+}
+
+/// A phone was linked: its sealed number, the number's platform-wide hash, and the account's name.
+pub async fn set_linked(
+    conn: &mut Conn,
+    tenant: &TenantId,
+    phone: &str,
+    phone_hash: &str,
+    name: &str,
+    now: UnixMs,
+) -> Result<(), Error> {
+    on!(conn, c => sqlx::query(SET_LINKED)
+        .bind(tenant.as_str()).bind(phone).bind(phone_hash).bind(name).bind(now.0).execute(c).await.map(drop))?;
+    Ok(())
+}
+
+/// Nothing is linked any more.
+pub async fn forget(conn: &mut Conn, tenant: &TenantId, reason: &str, now: UnixMs) -> Result<(), Error> {
+    on!(conn, c => sqlx::query(FORGET).bind(tenant.as_str()).bind(reason).bind(now.0).execute(c).await.map(drop))?;
+    Ok(())
+}
+
+/// Another salon whose session uses the number with this hash.
+pub async fn find_other_by_phone(
+    conn: &mut Conn,
+    phone_hash: &str,
+    tenant: &TenantId,
+) -> Result<Option<TenantId>, Error> {
+    let row: Option<(String,)> = on!(conn, c => sqlx::query_as(FIND_BY_PHONE).bind(phone_hash).bind(tenant.as_str())
+        .fetch_optional(c).await)?;
+    Ok(row.map(|(id,)| TenantId::from_stored(id)))
+}
+
+pub async fn list_linked(conn: &mut Conn) -> Result<Vec<TenantId>, Error> {
+    let rows: Vec<(String,)> = on!(conn, c => sqlx::query_as(LIST_LINKED).fetch_all(c).await)?;
+    Ok(rows.into_iter().map(|(id,)| TenantId::from_stored(id)).collect())
+}
+
+pub async fn count(conn: &mut Conn) -> Result<Vec<(String, i64)>, Error> {
+    Ok(on!(conn, c => sqlx::query_as(COUNT).fetch_all(c).await)?)
+}

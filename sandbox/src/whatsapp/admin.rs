@@ -3,9 +3,8 @@
 use std::time::Duration;
 
 use axum::extract::rejection::JsonRejection;
-use axum::extract::{Path, Query, Request, State};
-use axum::http::{HeaderValue, Method, StatusCode, header};
-use axum::middleware::{self, Next};
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
@@ -39,13 +38,12 @@ pub fn routes() -> Router<World> {
         .route("/faults", get(faults).post(change_faults).delete(reset_faults))
         .route("/stats", get(stats))
         .route("/stats/messages", get(sightings))
-        .layer(middleware::from_fn(loopback_cors))
 }
 
 /// What went wrong with a request, as a status and a sentence.
 pub struct Refused(StatusCode, String);
 
-type Answer<T> = Result<T, Refused>;
+pub type Answer<T> = Result<T, Refused>;
 
 impl IntoResponse for Refused {
     fn into_response(self) -> Response {
@@ -169,15 +167,20 @@ async fn code(
 ) -> Answer<Json<Linked>> {
     let Json(body) = body?;
     let handset = find(&world, &number)?;
+    Ok(Json(type_code(&handset, body.code).await?))
+}
+
+/// Types a code on a phone; the stretching of it must not hold up anybody else.
+pub async fn type_code(handset: &Handset, code: String) -> Result<Linked, LinkError> {
     let offer = handset.pick_up().offer()?;
-    let typed = tokio::task::spawn_blocking(move || Typed::stretch(offer, &body.code))
+    let typed = tokio::task::spawn_blocking(move || Typed::stretch(offer, &code))
         .await
         .map_err(|_| LinkError::Silence)??;
     let outcome = handset.pick_up().type_code(typed);
-    Ok(Json(await_link(outcome).await?))
+    await_link(outcome).await
 }
 
-async fn await_link(outcome: oneshot::Receiver<Result<Linked, LinkError>>) -> Result<Linked, LinkError> {
+pub async fn await_link(outcome: oneshot::Receiver<Result<Linked, LinkError>>) -> Result<Linked, LinkError> {
     match timeout(LINK_TIMEOUT, outcome).await {
         Ok(Ok(outcome)) => outcome,
         _ => Err(LinkError::Silence),
@@ -312,37 +315,14 @@ async fn sightings(State(world): State<World>, Query(since): Query<Since>) -> im
     Json(world.server.stats.seen_since(since.since))
 }
 
-fn number(written: &str) -> Answer<String> {
+pub fn number(written: &str) -> Answer<String> {
     digits(written).ok_or_else(|| Refused(StatusCode::BAD_REQUEST, format!("{written:?} is no phone number")))
 }
 
-fn find(world: &World, written: &str) -> Answer<std::sync::Arc<Handset>> {
+pub fn find(world: &World, written: &str) -> Answer<std::sync::Arc<Handset>> {
     let number = number(written)?;
     world
         .phones
         .get(&number)
         .ok_or_else(|| Refused(StatusCode::NOT_FOUND, format!("no phone {number} is switched on here")))
-}
-
-/// Pages of other loopback servers, a demo for one, may make a phone scan. Nobody else may.
-async fn loopback_cors(request: Request, next: Next) -> Response {
-    let origin = request.headers().get(header::ORIGIN).filter(|origin| is_loopback(origin)).cloned();
-    let mut response = if request.method() == Method::OPTIONS && origin.is_some() {
-        StatusCode::NO_CONTENT.into_response()
-    } else {
-        next.run(request).await
-    };
-    if let Some(origin) = origin {
-        let headers = response.headers_mut();
-        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
-        headers.insert(header::VARY, HeaderValue::from_static("origin"));
-        headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, POST, DELETE"));
-        headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static("content-type"));
-    }
-    response
-}
-
-fn is_loopback(origin: &HeaderValue) -> bool {
-    let host = origin.to_str().ok().and_then(|origin| url::Url::parse(origin).ok());
-    matches!(host.as_ref().and_then(|url| url.host_str()), Some("localhost" | "127.0.0.1" | "[::1]"))
 }

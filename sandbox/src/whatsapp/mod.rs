@@ -43,6 +43,8 @@
 
 mod admin;
 mod noise;
+mod origin;
+mod pages;
 mod phone;
 mod server;
 mod socket;
@@ -91,7 +93,13 @@ pub async fn serve(listener: TcpListener, options: Options, stop: CancellationTo
         phones.switch_on(&number, name, false)?;
     }
     let world = World { server, phones, stop: stop.clone() };
-    let app = Router::new().route("/ws/chat", get(chat)).merge(admin::routes()).with_state(world);
+    let app = Router::new()
+        .merge(admin::routes())
+        .merge(pages::routes())
+        .layer(axum::middleware::from_fn(origin::loopback_only))
+        // Web clients name the real WhatsApp as their origin, so this one route takes any.
+        .route("/ws/chat", get(chat))
+        .with_state(world);
     axum::serve(listener, app).with_graceful_shutdown(stop.cancelled_owned()).await?;
     Ok(())
 }

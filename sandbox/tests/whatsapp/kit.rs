@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use whatsapp_rust::bot::{Bot, BotHandle, EventDelivery};
 use whatsapp_rust::pair_code::PairCodeOptions;
 use whatsapp_rust::transport::TokioWebSocketTransportFactory;
-use whatsapp_rust::types::events::Event;
+use whatsapp_rust::types::events::{Event, InboundMessage};
 use whatsapp_rust::wacore::net::{HttpClient, HttpRequest, HttpResponse};
 use whatsapp_rust::wacore::store::InMemoryBackend;
 use whatsapp_rust::{Client, Jid};
@@ -53,9 +53,14 @@ impl Stage {
         answer.json().await.expect("JSON")
     }
 
-    pub async fn text(&self, path: &str) -> (u16, String) {
+    pub async fn page(&self, path: &str) -> (u16, String) {
         let answer = self.http.get(format!("{}{path}", self.base)).send().await.expect("an answer");
         (answer.status().as_u16(), answer.text().await.expect("text"))
+    }
+
+    pub async fn status_for_origin(&self, path: &str, origin: &str) -> u16 {
+        let request = self.http.get(format!("{}{path}", self.base)).header("origin", origin);
+        request.send().await.expect("an answer").status().as_u16()
     }
 
     /// Posts and returns status and body.
@@ -77,6 +82,18 @@ impl Stage {
         let messages = self.get(&path).await.as_array().expect("a list").clone();
         assert!(messages.len() >= count, "{number} has only {messages:?}");
         messages
+    }
+
+    /// Asks again until the answer is as wanted: for what settles on its own.
+    pub async fn until(&self, path: &str, wanted: impl Fn(&Value) -> bool) {
+        let waiting = async {
+            while !wanted(&self.get(path).await) {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        if timeout(PATIENCE, waiting).await.is_err() {
+            panic!("{path} stayed as it was: {}", self.get(path).await);
+        }
     }
 
     pub async fn stats(&self, key: &str) -> u64 {
@@ -171,23 +188,25 @@ impl Companion {
         self.client.send_text(Jid::pn(to), text).await.expect("sent").message_id.to_string()
     }
 
-    /// The next text that came in: sender, text, id.
+    /// The next text that somebody else wrote.
     pub async fn text(&mut self) -> Heard {
-        self.expect("message", |event| {
-            let message = event.messages().next()?;
-            let extended = message.message.extended_text_message.as_option();
-            let text = message.message.conversation.clone().or_else(|| extended?.text.clone())?;
-            Some(Heard {
-                from: message.info.source.sender.to_string(),
-                chat: message.info.source.chat.to_string(),
-                text,
-                id: message.info.id.to_string(),
-                quoted: extended.and_then(|it| it.context_info.as_option()?.stanza_id.clone()),
-                offline: message.info.is_offline,
-                from_me: message.info.source.is_from_me,
-            })
-        })
-        .await
+        self.expect("message", |event| heard(event).into_iter().find(|it| !it.from_me)).await
+    }
+
+    /// The next so many of them, however they are bundled.
+    pub async fn texts(&mut self, count: usize) -> Vec<Heard> {
+        let mut all = Vec::new();
+        while all.len() < count {
+            let batch = self.expect("messages", |event| Some(heard(event)).filter(|it| !it.is_empty())).await;
+            all.extend(batch);
+        }
+        all
+    }
+
+    /// What another device of this account wrote.
+    pub async fn copy_of(&mut self, text: &str) -> Heard {
+        let ours = |it: &Heard| it.from_me && it.text == text;
+        self.expect("copy", |event| heard(event).into_iter().find(ours)).await
     }
 
     /// The receipt of this kind for this message.
@@ -241,6 +260,24 @@ pub struct Heard {
     pub quoted: Option<String>,
     pub offline: bool,
     pub from_me: bool,
+}
+
+fn heard(event: &Event) -> Vec<Heard> {
+    let one = |message: &InboundMessage| {
+        let sent = message.message.device_sent_message.as_option().and_then(|it| it.message.as_option());
+        let body = sent.unwrap_or(&message.message);
+        let extended = body.extended_text_message.as_option();
+        Some(Heard {
+            from: message.info.source.sender.to_string(),
+            chat: message.info.source.chat.to_string(),
+            text: body.conversation.clone().or_else(|| extended?.text.clone())?,
+            id: message.info.id.to_string(),
+            quoted: extended.and_then(|it| it.context_info.as_option()?.stanza_id.clone()),
+            offline: message.info.is_offline,
+            from_me: message.info.source.is_from_me,
+        })
+    };
+    event.messages().filter_map(one).collect()
 }
 
 /// The sandbox needs no downloads; a client that tries one has gone astray.

@@ -1,8 +1,9 @@
 //! Messages and receipts, both ways.
 
 use serde_json::json;
+use whatsapp_rust::Jid;
 
-use crate::kit::{ANNA, SALON, Stage};
+use crate::kit::{ANNA, OLEG, SALON, Stage};
 
 #[tokio::test]
 async fn a_message_is_decrypted_by_the_phone_and_answered() {
@@ -19,5 +20,127 @@ async fn a_message_is_decrypted_by_the_phone_and_answered() {
     let heard = salon.text().await;
     assert_eq!((heard.text.as_str(), heard.quoted.as_deref()), ("Да", Some(id.as_str())));
     assert!(heard.from.starts_with(ANNA), "{heard:?}");
+    salon.stop().await;
+}
+
+#[tokio::test]
+async fn reading_is_told_to_whoever_wrote() {
+    let stage = Stage::open().await;
+    let mut salon = stage.linked(SALON).await;
+    let id = salon.send(ANNA, "Запись подтверждена").await;
+    stage.messages(ANNA, 1).await;
+    let read = stage.post(&format!("/phones/{ANNA}/read"), json!({ "chat": format!("+{SALON}") })).await;
+    assert_eq!(read["read"], 1);
+    salon.receipt(&id, "Read").await;
+    // The salon's own phone sees what its companion wrote, with blue ticks.
+    let copy = &stage.messages(SALON, 1).await[0];
+    assert_eq!(
+        (&copy["direction"], &copy["chat"], &copy["device"]),
+        (&json!("out"), &json!(ANNA), &json!(1))
+    );
+    stage.until(&format!("/phones/{SALON}/messages"), |it| it[0]["status"] == "read").await;
+
+    let answer = stage.post(&format!("/phones/{ANNA}/send"), json!({ "to": SALON, "text": "Спасибо" })).await;
+    let heard = salon.text().await;
+    salon.client.mark_as_read(&Jid::pn(ANNA), None, &[heard.id.as_str()]).await.expect("marked");
+    assert_eq!(answer["id"], json!(heard.id));
+    stage.until(&format!("/phones/{ANNA}/messages"), |it| it[1]["status"] == "read").await;
+    salon.stop().await;
+}
+
+#[tokio::test]
+async fn answers_come_from_a_number_or_from_a_lid() {
+    let stage = Stage::open().await;
+    let mut salon = stage.linked(SALON).await;
+    let lid = stage.get(&format!("/phones/{ANNA}")).await["lid"].as_str().expect("a LID").to_owned();
+    for (by, sender) in [("lid", lid.clone()), ("pn", format!("{ANNA}@s.whatsapp.net")), ("lid", lid)] {
+        stage.post(&format!("/phones/{ANNA}/send"), json!({ "to": SALON, "text": by, "by": by })).await;
+        let heard = salon.text().await;
+        assert_eq!((heard.text.as_str(), heard.from), (by, sender));
+        // The answer to an answer reaches her wherever it is addressed.
+        salon.send(ANNA, "Принято").await;
+    }
+    let messages = stage.messages(ANNA, 6).await;
+    assert_eq!(messages.iter().filter(|it| it["direction"] == "in").count(), 3);
+    salon.stop().await;
+}
+
+#[tokio::test]
+async fn every_companion_of_an_account_hears_everything() {
+    let stage = Stage::open().await;
+    let mut first = stage.linked(SALON).await;
+    let mut second = stage.linked(SALON).await;
+    stage.post(&format!("/phones/{ANNA}/send"), json!({ "to": SALON, "text": "Можно перенести?" })).await;
+    assert_eq!(first.text().await.text, "Можно перенести?");
+    assert_eq!(second.text().await.text, "Можно перенести?");
+
+    second.send(ANNA, "Конечно").await;
+    stage.messages(ANNA, 2).await;
+    // What the phone itself writes is heard by both of its companions.
+    stage.post(&format!("/phones/{SALON}/send"), json!({ "to": ANNA, "text": "С телефона" })).await;
+    let copy = first.copy_of("С телефона").await;
+    assert!(copy.from_me && copy.chat.starts_with(ANNA), "{copy:?}");
+    assert!(second.copy_of("С телефона").await.from_me);
+    first.stop().await;
+    second.stop().await;
+}
+
+#[tokio::test]
+async fn two_salons_may_write_to_each_other() {
+    let stage = Stage::open().await;
+    let mut iris = stage.linked(SALON).await;
+    let mut oleg = stage.linked(OLEG).await;
+    let id = iris.send(OLEG, "Вам ключи передать?").await;
+    assert_eq!(oleg.text().await.text, "Вам ключи передать?");
+    iris.receipt(&id, "Delivered").await;
+    oleg.send(SALON, "Да, пожалуйста").await;
+    assert_eq!(iris.text().await.text, "Да, пожалуйста");
+    iris.stop().await;
+    oleg.stop().await;
+}
+
+#[tokio::test]
+async fn the_registered_are_told_from_the_others() {
+    let stage = Stage::open().await;
+    let salon = stage.linked(SALON).await;
+    let asked = [Jid::pn(ANNA), Jid::pn("79995550000")];
+    let known = salon.client.contacts().is_on_whatsapp(&asked).await.expect("an answer");
+    let registered = |number: &str| known.iter().find(|it| it.jid.user == number).map(|it| it.is_registered);
+    assert_eq!((registered(ANNA), registered("79995550000")), (Some(true), Some(false)));
+    let (status, answer) =
+        stage.try_post(&format!("/phones/{ANNA}/send"), json!({ "to": "79995550000", "text": "?" })).await;
+    assert_eq!(status, 422, "{answer}");
+    salon.stop().await;
+}
+
+#[tokio::test]
+async fn what_was_missed_is_delivered_on_return() {
+    let stage = Stage::open().await;
+    let salon = stage.linked(SALON).await;
+    let store = salon.stop().await;
+    for text in ["раз", "два", "три"] {
+        stage.post(&format!("/phones/{ANNA}/send"), json!({ "to": SALON, "text": text })).await;
+    }
+    let mut salon = crate::kit::Companion::start(&stage, store, None).await;
+    let heard = salon.texts(3).await;
+    assert_eq!(heard.iter().map(|it| it.text.as_str()).collect::<Vec<_>>(), ["раз", "два", "три"]);
+    assert!(heard.iter().all(|it| it.offline), "{heard:?}");
+    salon.connected().await;
+    assert!(stage.stats("logins_ik").await >= 1, "a returning client uses IK");
+    salon.stop().await;
+}
+
+#[tokio::test]
+async fn a_burst_arrives_whole() {
+    let stage = Stage::open().await;
+    let salon = stage.linked(SALON).await;
+    for turn in 0..100 {
+        salon.send(ANNA, &format!("напоминание {turn}")).await;
+    }
+    let messages = stage.messages(ANNA, 100).await;
+    assert_eq!(messages.len(), 100);
+    assert_eq!(messages[99]["text"], "напоминание 99");
+    let seen = stage.get("/stats/messages").await;
+    assert!(seen.as_array().is_some_and(|it| it.iter().any(|it| it["id"] == messages[99]["id"])));
     salon.stop().await;
 }

@@ -100,6 +100,17 @@ pub struct Card {
     pub unread: usize,
 }
 
+impl Card {
+    /// The name, or the number where there is none.
+    pub fn title(&self) -> String {
+        if self.name.is_empty() { format!("+{}", self.number) } else { self.name.clone() }
+    }
+
+    pub fn initial(&self) -> char {
+        self.name.chars().find(|c| c.is_alphanumeric()).map_or('+', |c| c.to_uppercase().next().unwrap_or(c))
+    }
+}
+
 impl Phones {
     pub fn new(server: Arc<Server>) -> Arc<Self> {
         let (changes, _) = broadcast::channel(CHANGES);

@@ -1,0 +1,123 @@
+//! The first sync: services, staff and schedule, with a progress that the connect page shows.
+
+use super::error::Error;
+use super::{App, bus::News};
+use crate::domain::connect::SyncPart;
+use crate::domain::dates;
+use crate::domain::tenant::Tenant;
+use crate::kernel::clock::UnixMs;
+use crate::storage::catalog::{self, DayRow, ServiceRow, StaffRow};
+
+/// Rows written in one unit of work, so that a large salon does not hold the writer for long.
+const CHUNK: usize = 100;
+const SCHEDULE_DAYS: i64 = 30;
+
+/// Copies the salon's catalogue. May be repeated: rows are replaced, what is gone is switched off.
+pub async fn sync(app: &App, known: &Tenant) -> Result<(), Error> {
+    let began = app.now();
+    let services: Vec<ServiceRow> =
+        app.crm.services(known.salon_id).await?.into_iter().map(service_row).collect();
+    let mut progress = Progress { app, known, part: "services", total: services.len(), done: 0 };
+    progress.tell(false).await?;
+    for chunk in services.chunks(CHUNK) {
+        let mut conn = app.db.begin().await?;
+        catalog::upsert_services(&mut conn, &known.id, chunk, began).await?;
+        conn.commit().await?;
+        progress.add(chunk.len()).await?;
+    }
+    progress.tell(true).await?;
+
+    let staff: Vec<StaffRow> = app.crm.staff(known.salon_id).await?.into_iter().map(staff_row).collect();
+    let mut progress = Progress { app, known, part: "staff", total: staff.len(), done: 0 };
+    progress.tell(false).await?;
+    for chunk in staff.chunks(CHUNK) {
+        let mut conn = app.db.begin().await?;
+        catalog::upsert_staff(&mut conn, &known.id, chunk, began).await?;
+        conn.commit().await?;
+        progress.add(chunk.len()).await?;
+    }
+    progress.tell(true).await?;
+
+    let days = read_schedule(app, known, began).await?;
+    let mut progress = Progress { app, known, part: "schedule", total: days.len(), done: 0 };
+    progress.tell(false).await?;
+    for chunk in days.chunks(CHUNK) {
+        let mut conn = app.db.begin().await?;
+        catalog::upsert_days(&mut conn, &known.id, chunk, began).await?;
+        conn.commit().await?;
+        progress.add(chunk.len()).await?;
+    }
+    progress.tell(true).await?;
+
+    let mut conn = app.db.begin().await?;
+    catalog::retire_services(&mut conn, &known.id, began).await?;
+    catalog::retire_staff(&mut conn, &known.id, began).await?;
+    Ok(conn.commit().await?)
+}
+
+async fn read_schedule(app: &App, known: &Tenant, now: UnixMs) -> Result<Vec<DayRow>, Error> {
+    let today = dates::local(now, known.timezone).date();
+    let until = today + chrono::Duration::days(SCHEDULE_DAYS);
+    let days = app.crm.schedule(known.salon_id, today, until).await?;
+    days.into_iter()
+        .map(|day| {
+            let slots = serde_json::to_string(&day.slots)?;
+            Ok(DayRow { staff_id: day.staff_id.0, day: day.date.to_string(), slots })
+        })
+        .collect()
+}
+
+fn service_row(service: crate::yclients::catalog::Service) -> ServiceRow {
+    ServiceRow {
+        service_id: service.id.0,
+        title: service.title,
+        category_id: service.category_id,
+        price_min: service.price_min,
+        price_max: service.price_max,
+        length_s: service.length_s,
+        active: service.active,
+    }
+}
+
+fn staff_row(staff: crate::yclients::catalog::Staff) -> StaffRow {
+    StaffRow {
+        staff_id: staff.id.0,
+        name: staff.name,
+        specialization: staff.specialization,
+        active: staff.active,
+    }
+}
+
+struct Progress<'a> {
+    app: &'a App,
+    known: &'a Tenant,
+    part: &'static str,
+    total: usize,
+    done: usize,
+}
+
+impl Progress<'_> {
+    async fn add(&mut self, rows: usize) -> Result<(), Error> {
+        self.done += rows;
+        self.tell(false).await
+    }
+
+    async fn tell(&self, finished: bool) -> Result<(), Error> {
+        let now = self.app.now();
+        let mut conn = self.app.db.begin().await?;
+        let finished_at = finished.then_some(now);
+        catalog::set_progress(&mut conn, &self.known.id, self.part, self.done, self.total, finished_at)
+            .await?;
+        conn.commit().await?;
+        let count = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
+        let part = SyncPart {
+            part: self.part.to_owned(),
+            done: count(self.done),
+            total: count(self.total),
+            finished,
+        };
+        self.app.bus.tell(&self.known.id, News::Progress(part));
+        self.app.bus.tell(&self.known.id, News::View);
+        Ok(())
+    }
+}

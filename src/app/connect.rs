@@ -1,0 +1,172 @@
+//! The connect page's state, made anew from what is stored and what the session says.
+
+use super::error::Error;
+use super::sessions::{Pairing, pair, relink};
+use super::{App, activate, enqueue, tenants_of};
+use crate::domain::connect::{ConnectStep, ConnectView, Lost};
+use crate::domain::dates;
+use crate::domain::message::MessageKind;
+use crate::domain::session::{PairBy, Refusal, SessionState};
+use crate::domain::tenant::{Tenant, TenantState};
+use crate::domain::wording::Filling;
+use crate::kernel::id::TenantId;
+use crate::kernel::locale::Locale;
+use crate::kernel::phone::Phone;
+use crate::storage::wa_session::SessionRow;
+use crate::storage::{catalog, outbox, tenant, wa_session};
+
+/// A salon that became active less than this ago is shown as just finished.
+const JUST_NOW_MS: i64 = 10 * 60_000;
+
+/// What the reader sees now.
+pub async fn view(app: &App, id: &TenantId) -> Result<ConnectView, Error> {
+    let known = tenants_of(app, id).await?.tenant;
+    let session = wa_session::find(&mut app.db.read().await?, id).await?;
+    let step = step(app, &known, session.as_ref()).await?;
+    Ok(ConnectView { salon_title: known.title, as_of: app.now(), step })
+}
+
+async fn step(app: &App, known: &Tenant, session: Option<&SessionRow>) -> Result<ConnectStep, Error> {
+    let return_url = activate::return_url(app, known);
+    match known.state {
+        TenantState::Uninstalled => return Ok(ConnectStep::NotInstalled),
+        TenantState::Frozen => return Ok(ConnectStep::Frozen { return_url }),
+        _ => {}
+    }
+    if let Some(pairing) = app.pairings.get(&known.id) {
+        return Ok(pairing_step(pairing));
+    }
+    let Some(session) = session.filter(|s| !s.phone.is_empty()) else {
+        return Ok(lost_step(session).unwrap_or(ConnectStep::Preparing { since: app.now() }));
+    };
+    if let Some(lost) = lost_step(Some(session)) {
+        return Ok(lost);
+    }
+    let key = app.keys.of(&known.id).await?;
+    let phone = Phone::parse(&format!("+{}", key.open_text("wa_session", "phone", &session.phone)?));
+    let phone = phone.map(|p| p.international()).unwrap_or_default();
+    let name = session.name.clone();
+    Ok(match known.state {
+        TenantState::PendingWhatsapp | TenantState::WhatsappConnected => ConnectStep::Linked { phone, name },
+        TenantState::Configuring => configuring_step(app, &known.id).await?,
+        _ if just_activated(app, known) => {
+            ConnectStep::Active { phone, name, preview: preview(app, known), return_url }
+        }
+        _ => ConnectStep::AlreadyActive {
+            phone,
+            name,
+            linked_at: session.linked_at,
+            last_message_at: outbox::last_sent(&mut app.db.read().await?, &known.id).await?,
+            online: session.state == SessionState::Online,
+            return_url,
+        },
+    })
+}
+
+fn pairing_step(pairing: Pairing) -> ConnectStep {
+    match pairing {
+        Pairing::Starting { since } => ConnectStep::Preparing { since },
+        // The picture is drawn where pages are made; the raw code is all that is known here.
+        Pairing::Qr { raw, number, of, expires_at } => {
+            ConnectStep::Qr { raw, svg: String::new(), number, of, expires_at }
+        }
+        Pairing::CodeAsked => ConnectStep::Code { code: String::new(), expires_at: None },
+        Pairing::Code { code, expires_at } => ConnectStep::Code { code, expires_at: Some(expires_at) },
+        Pairing::Exhausted { minutes } => ConnectStep::QrExhausted { minutes },
+        Pairing::Scanned => ConnectStep::Linking,
+        Pairing::Refused { why } => ConnectStep::Refused { why, lost: None, until: None },
+    }
+}
+
+fn lost_step(session: Option<&SessionRow>) -> Option<ConnectStep> {
+    let session = session?;
+    let (lost, why) = match session.state {
+        SessionState::LoggedOut => (Lost::LoggedOut, Refusal::Other),
+        SessionState::Replaced => (Lost::Replaced, Refusal::Other),
+        SessionState::Banned => (Lost::Banned, Refusal::Restricted),
+        SessionState::Outdated => (Lost::Outdated, Refusal::Outdated),
+        _ => return None,
+    };
+    Some(ConnectStep::Refused { why, lost: Some(lost), until: session.until })
+}
+
+async fn configuring_step(app: &App, id: &TenantId) -> Result<ConnectStep, Error> {
+    let parts = catalog::list_progress(&mut app.db.read().await?, id).await?;
+    let done = parts.iter().all(|part| part.finished);
+    Ok(if done { ConnectStep::Activating } else { ConnectStep::Syncing { parts } })
+}
+
+fn just_activated(app: &App, known: &Tenant) -> bool {
+    known.activated_at.is_some_and(|at| app.now().since(at) < JUST_NOW_MS)
+}
+
+/// The confirmation a client of this salon will get, with made-up details.
+fn preview(app: &App, known: &Tenant) -> String {
+    let (name, service, master) = match known.locale {
+        Locale::Ru => ("Анна", "Маникюр с покрытием", "Мария"),
+        Locale::En => ("Anna", "Manicure", "Maria"),
+    };
+    let today = dates::local(app.now(), known.timezone).date();
+    let visit = (today + chrono::Duration::days(2)).and_hms_opt(15, 0, 0).unwrap_or_default();
+    let filling = Filling {
+        name: name.to_owned(),
+        salon: known.title.clone(),
+        address: known.address.clone(),
+        date: dates::day(visit, chrono::Datelike::year(&today), known.locale),
+        time: dates::time(visit),
+        services: vec![service.to_owned()],
+        master: master.to_owned(),
+        ..Filling::default()
+    };
+    let set = &app.tenants.rules(known.salon_id).wording;
+    app.tenants.wording(known.salon_id).render(known.locale, set, MessageKind::Confirmation, &filling)
+}
+
+/// A page is open for this salon: a code is made ready when there is something to link.
+pub async fn page_opened(app: &App, id: &TenantId) -> Result<(), Error> {
+    let needs_phone = matches!(view(app, id).await?.step, ConnectStep::Preparing { .. });
+    if needs_phone && app.pairings.get(id).is_none() {
+        pair(app, id, PairBy::Qr).await?;
+    }
+    Ok(())
+}
+
+/// A new QR code, asked for by a person: also the way on after a lost session or an exhausted code.
+pub async fn request_qr(app: &App, id: &TenantId) -> Result<(), Error> {
+    guard_unlinked(app, id).await?;
+    pair(app, id, PairBy::Qr).await
+}
+
+pub async fn request_code(app: &App, id: &TenantId, phone: &str) -> Result<(), Error> {
+    let phone = Phone::parse(phone).ok_or(Error::Rejected("bad_phone"))?;
+    guard_unlinked(app, id).await?;
+    pair(app, id, PairBy::Code(phone)).await
+}
+
+/// A linked phone is never unlinked by opening a page: that takes [`relink_number`].
+async fn guard_unlinked(app: &App, id: &TenantId) -> Result<(), Error> {
+    let session = wa_session::find(&mut app.db.read().await?, id).await?;
+    let linked = session.is_some_and(|s| {
+        matches!(s.state, SessionState::Online | SessionState::Offline | SessionState::Halted)
+    });
+    if linked { Err(Error::Rejected("already_linked")) } else { Ok(()) }
+}
+
+pub async fn relink_number(app: &App, id: &TenantId) -> Result<(), Error> {
+    relink(app, id).await
+}
+
+/// "Try again": rings whatever the installation waits for.
+pub async fn try_again(app: &App, id: &TenantId) -> Result<(), Error> {
+    let now = app.now();
+    let mut conn = app.db.begin().await?;
+    let known = tenant::find(&mut conn, id).await?.ok_or(Error::NotFound)?.tenant;
+    let kind = match known.state {
+        TenantState::WhatsappConnected | TenantState::Configuring => enqueue::CONFIGURE,
+        _ => enqueue::CHECK_STATUS,
+    };
+    enqueue::installation(&mut conn, kind, id, now, now).await?;
+    conn.commit().await?;
+    app.ring();
+    Ok(())
+}

@@ -1,0 +1,104 @@
+//! Typed doors to the job table: which needs there are, their subjects, their lanes and when they may run.
+
+use super::App;
+use super::error::Error;
+use crate::kernel::clock::UnixMs;
+use crate::kernel::crm_id::RecordId;
+use crate::kernel::id::{JobId, OutboxId, TenantId};
+use crate::storage::Conn;
+use crate::storage::job::{self, NewJob};
+
+pub const ABSORB: &str = "absorb_resource";
+pub const SEND: &str = "send_outbox";
+pub const CONFIGURE: &str = "configure_salon";
+pub const SYNC_CATALOG: &str = "sync_catalog";
+pub const CHECK_STATUS: &str = "check_status";
+pub const UNLINK: &str = "unlink_session";
+pub const RESTORE: &str = "restore_session";
+
+/// What an inbox row rings: subject and lane are the resource, so edits of one record never overlap and fold while waiting.
+#[must_use]
+pub fn absorb_job(
+    tenant: &TenantId,
+    resource: &str,
+    resource_id: i64,
+    run_at: UnixMs,
+    now: UnixMs,
+) -> NewJob {
+    let subject = format!("{tenant}:{resource}:{resource_id}");
+    new(Some(tenant), ABSORB, subject.clone(), subject, run_at, now)
+}
+
+/// Takes an absorb job's subject apart.
+#[must_use]
+pub fn absorb_subject(subject: &str) -> Option<(TenantId, &str, i64)> {
+    let mut parts = subject.splitn(3, ':');
+    let tenant = TenantId::parse(parts.next()?)?;
+    let resource = parts.next()?;
+    Some((tenant, resource, parts.next()?.parse().ok()?))
+}
+
+/// One phone never sends two things at once: the lane is the tenant's session.
+pub async fn send(
+    conn: &mut Conn,
+    tenant: &TenantId,
+    id: &OutboxId,
+    run_at: UnixMs,
+    now: UnixMs,
+) -> Result<(), Error> {
+    let job = new(Some(tenant), SEND, id.to_string(), format!("{tenant}:session"), run_at, now);
+    Ok(job::enqueue(conn, &job).await?)
+}
+
+/// Everything that moves an installation along runs in one lane per tenant.
+pub async fn installation(
+    conn: &mut Conn,
+    kind: &'static str,
+    tenant: &TenantId,
+    run_at: UnixMs,
+    now: UnixMs,
+) -> Result<(), Error> {
+    let job = new(Some(tenant), kind, tenant.to_string(), format!("{tenant}:install"), run_at, now);
+    Ok(job::enqueue(conn, &job).await?)
+}
+
+/// Rings for a record again, as if a hook had come.
+pub async fn absorb_again(
+    conn: &mut Conn,
+    tenant: &TenantId,
+    record: RecordId,
+    now: UnixMs,
+) -> Result<(), Error> {
+    Ok(job::enqueue(conn, &absorb_job(tenant, "record", record.0, now, now)).await?)
+}
+
+fn new(
+    tenant: Option<&TenantId>,
+    kind: &'static str,
+    subject: String,
+    lane: String,
+    run_at: UnixMs,
+    now: UnixMs,
+) -> NewJob {
+    NewJob { id: JobId::new(now), tenant: tenant.cloned(), kind, subject, lane, run_at, now }
+}
+
+impl App {
+    /// Wakes the worker after a commit that left something to do.
+    pub fn ring(&self) {
+        self.bell.notify_one();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_absorb_subject_names_what_it_is_about() {
+        let tenant = TenantId::new(UnixMs(1));
+        let job = absorb_job(&tenant, "record", -5, UnixMs(2), UnixMs(1));
+        assert_eq!(absorb_subject(&job.subject), Some((tenant, "record", -5)));
+        assert_eq!(absorb_subject("nonsense"), None);
+    }
+}

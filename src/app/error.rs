@@ -1,0 +1,41 @@
+//! What a use case can answer instead of its result.
+
+use crate::kernel::fault::{Fault, Retry};
+use crate::kernel::seal::NotOpened;
+use crate::{storage, whatsapp, yclients};
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The caller asked for something that cannot be; the key names a text for people.
+    #[error("refused: {0}")]
+    Rejected(&'static str),
+    #[error("not found")]
+    NotFound,
+    /// More is waiting than we may promise to keep: nothing was stored, ask again.
+    #[error("too much is waiting")]
+    Overloaded,
+    #[error("still starting")]
+    Starting,
+    #[error("storage: {0}")]
+    Storage(#[from] storage::Error),
+    #[error("YClients: {0}")]
+    Crm(#[from] yclients::Error),
+    #[error("WhatsApp: {0}")]
+    WhatsApp(#[from] whatsapp::error::Error),
+    #[error("{0}")]
+    Sealed(#[from] NotOpened),
+    #[error("a stored value is not what we wrote: {0}")]
+    Stored(#[from] serde_json::Error),
+}
+
+impl Fault for Error {
+    fn retry(&self) -> Retry {
+        match self {
+            Self::Storage(e) => e.retry(),
+            Self::Crm(e) => e.retry(),
+            Self::WhatsApp(e) => e.retry(),
+            Self::Overloaded | Self::Starting => Retry::Backoff,
+            Self::Rejected(_) | Self::NotFound | Self::Sealed(_) | Self::Stored(_) => Retry::Never,
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! Health of one company: one light, what is wrong, and what to do about it.
+
+use serde::Serialize;
+
+use super::error::Error;
+use super::{App, tenants_of};
+use crate::domain::session::SessionState;
+use crate::domain::tenant::TenantState;
+use crate::kernel::clock::UnixMs;
+use crate::kernel::id::TenantId;
+use crate::storage::{catalog, inbox, job, outbox, wa_session};
+
+/// Hooks that wait longer than this for being absorbed are a fault.
+const MOST_WAITING_HOOKS: i64 = 100;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Light {
+    Green,
+    Yellow,
+    Red,
+}
+
+/// Answer of `GET /api/v1/companies/{id}/health`. Instants are unix milliseconds.
+#[derive(Debug, Serialize)]
+pub struct Health {
+    pub company_id: String,
+    pub salon_id: i64,
+    pub state: &'static str,
+    pub light: Light,
+    pub whatsapp: &'static str,
+    /// Whether YClients says that the installation is active; `unreachable` when it does not answer.
+    pub yclients: &'static str,
+    pub last_sync_at: Option<UnixMs>,
+    pub last_message_at: Option<UnixMs>,
+    pub waiting_hooks: i64,
+    pub parked_jobs: usize,
+    pub problems: Vec<Problem>,
+}
+
+#[derive(Debug, Serialize)]
+pub struct Problem {
+    pub code: &'static str,
+    pub what: String,
+    pub what_to_do: &'static str,
+}
+
+pub async fn of(app: &App, id: &TenantId) -> Result<Health, Error> {
+    let known = tenants_of(app, id).await?.tenant;
+    let (session, last_message_at, waiting_hooks, parked, counts) = {
+        let mut conn = app.db.read().await?;
+        (
+            wa_session::find(&mut conn, id).await?,
+            outbox::last_sent(&mut conn, id).await?,
+            inbox::count_waiting(&mut conn, id).await?,
+            job::list_parked(&mut conn, id, 20).await?,
+            catalog::last_sync(&mut conn, id).await?,
+        )
+    };
+    let session_state = session.map_or(SessionState::Unpaired, |s| s.state);
+    let yclients = match app.crm.status(known.salon_id).await {
+        Ok(Some(connection)) => connection.status.as_str(),
+        Ok(None) => "not_installed",
+        Err(_) => "unreachable",
+    };
+    let mut problems = Vec::new();
+    note_whatsapp(&mut problems, known.state, session_state);
+    note_yclients(&mut problems, yclients);
+    if waiting_hooks > MOST_WAITING_HOOKS {
+        problems.push(Problem {
+            code: "hooks_waiting",
+            what: format!("{waiting_hooks} hooks wait to be read"),
+            what_to_do: "Look at the parked jobs and at the load of the node",
+        });
+    }
+    for job in &parked {
+        problems.push(Problem {
+            code: "job_parked",
+            what: format!("{}: {}", job.kind, job.last_error.as_deref().unwrap_or("no reason kept")),
+            what_to_do: "Mend the cause, then press \"try again\" on the connect page",
+        });
+    }
+    let light = light(known.state, session_state, yclients, &problems);
+    Ok(Health {
+        company_id: id.to_string(),
+        salon_id: known.salon_id.0,
+        state: known.state.as_str(),
+        light,
+        whatsapp: session_state.as_str(),
+        yclients,
+        last_sync_at: counts,
+        last_message_at,
+        waiting_hooks,
+        parked_jobs: parked.len(),
+        problems,
+    })
+}
+
+fn light(state: TenantState, session: SessionState, yclients: &str, problems: &[Problem]) -> Light {
+    let lost = matches!(
+        session,
+        SessionState::LoggedOut | SessionState::Replaced | SessionState::Banned | SessionState::Outdated
+    );
+    if lost || state == TenantState::Uninstalled || yclients == "not_installed" {
+        Light::Red
+    } else if problems.is_empty() && state == TenantState::Active {
+        Light::Green
+    } else {
+        Light::Yellow
+    }
+}
+
+fn note_whatsapp(problems: &mut Vec<Problem>, state: TenantState, session: SessionState) {
+    let what_to_do = match session {
+        SessionState::Online => return,
+        SessionState::Unpaired if state == TenantState::Uninstalled => return,
+        SessionState::Unpaired | SessionState::Pairing => {
+            "Open the app in YClients and scan the code with the salon's phone"
+        }
+        SessionState::Offline | SessionState::Halted => {
+            "Nothing: it reconnects by itself. If it lasts, check WhatsApp on the phone"
+        }
+        SessionState::LoggedOut => "The device was removed on the phone: link it again on the connect page",
+        SessionState::Replaced => {
+            "The same device was opened elsewhere: stop the other copy, then link again"
+        }
+        SessionState::Banned => {
+            "WhatsApp restricted the number: wait until the restriction ends, write less to new clients"
+        }
+        SessionState::Outdated => "WhatsApp no longer takes this version: update Salonbridge",
+    };
+    problems.push(Problem {
+        code: session.as_str(),
+        what: format!("WhatsApp is {}", session.as_str()),
+        what_to_do,
+    });
+}
+
+fn note_yclients(problems: &mut Vec<Problem>, yclients: &'static str) {
+    let what_to_do = match yclients {
+        "active" => return,
+        "pending" => "The installation is not finished: link the phone on the connect page",
+        "freezed" => "The app is not paid in YClients: pay there; nothing is sent until then",
+        "not_installed" => "The app is disconnected in YClients: connect it again from the marketplace",
+        _ => "YClients does not answer: nothing to do, what waits goes on by itself",
+    };
+    problems.push(Problem { code: "yclients", what: format!("YClients says: {yclients}"), what_to_do });
+}

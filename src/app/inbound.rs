@@ -1,0 +1,41 @@
+//! What clients answer: kept before WhatsApp is told that it arrived.
+
+use super::App;
+use super::error::Error;
+use crate::domain::session::InboundMessage;
+use crate::kernel::id::{InboxId, TenantId};
+use crate::storage::decision::{self, NewDecision};
+use crate::storage::inbox::{self, NewInbox};
+use crate::storage::outbox;
+
+/// Stores an answer. It is matched to what it answers by the quoted message, inside its own salon only, and waits there for a
+/// person to read; its text stays sealed.
+pub async fn keep(app: &App, id: &TenantId, message: &InboundMessage) -> Result<(), Error> {
+    let key = app.keys.of(id).await?;
+    let now = app.now();
+    let row_id = InboxId::new(now);
+    let row = NewInbox {
+        body: key.seal("inbox", row_id.as_str(), &serde_json::to_vec(message)?),
+        dedup: key.hash("inbound", &message.message_id),
+        id: row_id,
+        tenant: id.clone(),
+        source: "whatsapp",
+        resource: "message".to_owned(),
+        resource_id: 0,
+        received_at: now,
+    };
+    let mut conn = app.db.begin().await?;
+    inbox::insert_many(&mut conn, std::slice::from_ref(&row)).await?;
+    if let Some(quoted) = &message.quoted_id
+        && let Some(answered) = outbox::find_message(&mut conn, id, quoted).await?
+    {
+        let new = NewDecision {
+            record: answered.record,
+            verb: "answered",
+            reason: "by_quote",
+            outbox: Some(&answered.id),
+        };
+        decision::insert(&mut conn, id, new, now).await?;
+    }
+    Ok(conn.commit().await?)
+}

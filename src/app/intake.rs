@@ -1,0 +1,153 @@
+//! Trip 2, the beginning: a hook is committed, and only then answered.
+//!
+//! Hooks that arrive together share one unit of work: whatever is waiting when a commit ends goes into the next one. A hook is
+//! never acknowledged from memory; when more waits than we may promise to keep, the sender is told so (503).
+
+use std::sync::{Mutex, PoisonError};
+
+use sha2::{Digest as _, Sha256};
+use tokio::sync::{Notify, oneshot};
+
+use super::error::Error;
+use super::{App, enqueue};
+use crate::kernel::id::{InboxId, TenantId};
+use crate::kernel::secret::{hmac_sha256, same};
+use crate::storage::inbox::{self, NewInbox};
+use crate::storage::job::{self, NewJob};
+use crate::storage::tenant;
+use crate::yclients::webhook;
+
+/// Hooks that may wait for a commit; more are turned away.
+const MOST_WAITING: usize = 4096;
+/// Rows in one unit of work.
+const MOST_IN_BATCH: usize = 256;
+
+/// Hooks waiting for a commit.
+#[derive(Default)]
+pub struct Batcher {
+    waiting: Mutex<Vec<Waiting>>,
+    arrived: Notify,
+}
+
+struct Waiting {
+    row: NewInbox,
+    job: NewJob,
+    done: oneshot::Sender<bool>,
+}
+
+/// What became of a hook.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Accepted {
+    Stored(usize),
+    /// Not JSON, or not an event: there is nothing in it to keep.
+    NotAHook,
+}
+
+/// The hash a webhook address is found by. The key has 256 random bits of its own, so a plain hash tells nothing of it, and
+/// looking a hash up in an index tells nothing of how near a wrong key came.
+#[must_use]
+pub fn hash_hook_key(hook_key: &str) -> String {
+    hex::encode(Sha256::digest(hook_key.as_bytes()))
+}
+
+/// Whose address this is.
+pub async fn find_tenant(app: &App, hook_key: &str) -> Result<TenantId, Error> {
+    let hash = hash_hook_key(hook_key);
+    tenant::find_by_hook(&mut app.db.read().await?, &hash).await?.ok_or(Error::NotFound)
+}
+
+/// Whether the body is signed as it must be; true when no secret was agreed.
+#[must_use]
+pub fn is_signed(app: &App, body: &[u8], signature: Option<&str>) -> bool {
+    let Some(secret) = &app.settings.webhook_secret else { return true };
+    let expected = hex::encode(hmac_sha256(secret.expose().as_bytes(), body));
+    signature.is_some_and(|given| same(expected.as_bytes(), given.trim().to_ascii_lowercase().as_bytes()))
+}
+
+/// Keeps what a salon's address received. Returns after the commit.
+pub async fn accept(app: &App, id: &TenantId, body: &[u8]) -> Result<Accepted, Error> {
+    let Ok(hooks) = webhook::parse(body) else { return Ok(Accepted::NotAHook) };
+    let stored = tenant::find(&mut app.db.read().await?, id).await?.ok_or(Error::NotFound)?;
+    let salon = stored.tenant.salon_id;
+    if hooks.iter().any(|hook| hook.company_id.is_some_and(|company| company != salon)) {
+        return Err(Error::Rejected("foreign_company"));
+    }
+    let key = app.keys.of(id).await?;
+    let settle_ms = app.tenants.rules(salon).settle_ms;
+    let now = app.now();
+    let mut committed = Vec::with_capacity(hooks.len());
+    for hook in &hooks {
+        let row_id = InboxId::new(now);
+        let row = NewInbox {
+            body: key.seal("inbox", row_id.as_str(), hook.raw()),
+            id: row_id,
+            tenant: id.clone(),
+            source: "hook",
+            resource: hook.resource.clone(),
+            resource_id: hook.resource_id,
+            dedup: hex::encode(hook.dedup()),
+            received_at: now,
+        };
+        let job = enqueue::absorb_job(id, &hook.resource, hook.resource_id, now.plus_ms(settle_ms), now);
+        committed.push(app.intake.push(row, job)?);
+    }
+    for done in committed {
+        if !done.await.unwrap_or(false) {
+            return Err(Error::Overloaded);
+        }
+    }
+    Ok(Accepted::Stored(hooks.len()))
+}
+
+impl Batcher {
+    fn push(&self, row: NewInbox, job: NewJob) -> Result<oneshot::Receiver<bool>, Error> {
+        let (done, committed) = oneshot::channel();
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        if waiting.len() >= MOST_WAITING {
+            return Err(Error::Overloaded);
+        }
+        waiting.push(Waiting { row, job, done });
+        drop(waiting);
+        self.arrived.notify_one();
+        Ok(committed)
+    }
+
+    fn take(&self) -> Vec<Waiting> {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let most = waiting.len().min(MOST_IN_BATCH);
+        waiting.drain(..most).collect()
+    }
+
+    /// Commits what waits, batch after batch, for as long as it is polled. Two of these may run side by side on PostgreSQL.
+    pub async fn run(app: &App) {
+        loop {
+            let batch = app.intake.take();
+            if batch.is_empty() {
+                app.intake.arrived.notified().await;
+                continue;
+            }
+            let (rows, rest): (Vec<_>, Vec<_>) = batch.into_iter().map(|w| (w.row, (w.job, w.done))).unzip();
+            let (jobs, waiters): (Vec<_>, Vec<_>) = rest.into_iter().unzip();
+            let committed = commit(app, rows, jobs).await;
+            if let Err(error) = &committed {
+                tracing::error!(%error, hooks = waiters.len(), "hooks could not be stored; their senders were told so");
+            }
+            for waiter in waiters {
+                // A sender that has gone away is no loss: what it sent is stored.
+                let _ = waiter.send(committed.is_ok());
+            }
+            app.ring();
+        }
+    }
+}
+
+/// Rows are written in one order everywhere, so that two batches never wait for each other in a circle.
+async fn commit(app: &App, mut rows: Vec<NewInbox>, mut jobs: Vec<NewJob>) -> Result<(), Error> {
+    rows.sort_by(|a, b| (&a.tenant, &a.dedup).cmp(&(&b.tenant, &b.dedup)));
+    jobs.sort_by(|a, b| a.subject.cmp(&b.subject));
+    jobs.dedup_by(|a, b| a.subject == b.subject);
+    let mut conn = app.db.begin().await?;
+    inbox::insert_many(&mut conn, &rows).await?;
+    job::enqueue_many(&mut conn, &jobs).await?;
+    Ok(conn.commit().await?)
+}

@@ -1,0 +1,63 @@
+//! Data keys of the companies in use, opened once and kept in memory.
+
+use std::collections::HashMap;
+use std::sync::{PoisonError, RwLock};
+
+use super::error::Error;
+use crate::kernel::id::TenantId;
+use crate::kernel::seal::{DataKey, MasterKeys};
+use crate::storage::{Db, tenant};
+
+/// More than this many are not kept; opening one again costs a read.
+const MOST: usize = 50_000;
+
+pub struct Keyring {
+    master: MasterKeys,
+    db: Db,
+    open: RwLock<HashMap<TenantId, DataKey>>,
+}
+
+impl Keyring {
+    #[must_use]
+    pub fn new(master: MasterKeys, db: Db) -> Self {
+        Self { master, db, open: RwLock::default() }
+    }
+
+    #[must_use]
+    pub fn master(&self) -> &MasterKeys {
+        &self.master
+    }
+
+    /// The tenant's key. `NotFound` once it was destroyed: what it sealed is gone for good.
+    pub async fn of(&self, tenant: &TenantId) -> Result<DataKey, Error> {
+        if let Some(key) = self.open.read().unwrap_or_else(PoisonError::into_inner).get(tenant) {
+            return Ok(key.clone());
+        }
+        let stored = tenant::find(&mut self.db.read().await?, tenant).await?.ok_or(Error::NotFound)?;
+        if stored.keys.data_key.is_empty() {
+            return Err(Error::NotFound);
+        }
+        let key = self.master.open_data_key(tenant, &stored.keys.data_key)?;
+        self.keep(tenant, key.clone());
+        Ok(key)
+    }
+
+    pub fn keep(&self, tenant: &TenantId, key: DataKey) {
+        let mut open = self.open.write().unwrap_or_else(PoisonError::into_inner);
+        if open.len() >= MOST {
+            open.clear();
+        }
+        open.insert(tenant.clone(), key);
+    }
+
+    pub fn forget(&self, tenant: &TenantId) {
+        self.open.write().unwrap_or_else(PoisonError::into_inner).remove(tenant);
+    }
+}
+
+#[async_trait::async_trait]
+impl super::vault::DataKeys for Keyring {
+    async fn data_key(&self, tenant: &TenantId) -> anyhow::Result<DataKey> {
+        Ok(self.of(tenant).await?)
+    }
+}

@@ -1,0 +1,129 @@
+//! What the marketplace says of an installation: frozen, thawed, paid, gone. An event is a hint; the status is the truth.
+
+use super::error::Error;
+use super::{App, bus::News, enqueue, tenants_of};
+use crate::domain::tenant::{Tenant, TenantState};
+use crate::kernel::clock::UnixMs;
+use crate::kernel::crm_id::SalonId;
+use crate::kernel::id::TenantId;
+use crate::storage::{Conn, decision, job, outbox, tenant, wa_session};
+use crate::yclients::lifecycle::Event;
+use crate::yclients::marketplace::ConnectionStatus;
+
+/// How often each installation's status is read though nothing was heard of it.
+const SWEEP_EVERY_MS: i64 = 30 * 60_000;
+const SWEEP_BATCH: i64 = 100;
+
+/// Takes an event whose sender was proven. Answers after the commit; what follows from it is done by a job.
+pub async fn accept(app: &App, salon: SalonId, event: &Event) -> Result<(), Error> {
+    let now = app.now();
+    let mut conn = app.db.begin().await?;
+    let Some(stored) = tenant::find_by_salon(&mut conn, salon).await? else {
+        tracing::info!(salon.id = %salon, "an event for a salon we do not have");
+        return Ok(());
+    };
+    let known = stored.tenant;
+    match event {
+        // Nothing may go out from this moment on; what cannot be undone waits until the status confirms it.
+        Event::Freeze => freeze(&mut conn, &known, now).await?,
+        Event::Uninstall => hold(&mut conn, &known, now).await?,
+        Event::Unfreeze | Event::Payment(_) | Event::Other(_) => {}
+    }
+    enqueue::installation(&mut conn, enqueue::CHECK_STATUS, &known.id, now, now).await?;
+    conn.commit().await?;
+    app.ring();
+    app.bus.tell(&known.id, News::View);
+    tracing::info!(tenant.id = %known.id, salon.id = %salon, event = event.name(), "the marketplace told of an event");
+    Ok(())
+}
+
+async fn freeze(conn: &mut Conn, known: &Tenant, now: UnixMs) -> Result<(), Error> {
+    if tenant::set_state(conn, &known.id, TenantState::Active, TenantState::Frozen, now).await? {
+        hold(conn, known, now).await?;
+        note(conn, &known.id, "frozen", "marketplace", now).await?;
+    }
+    Ok(())
+}
+
+/// Withdraws all that is planned.
+async fn hold(conn: &mut Conn, known: &Tenant, now: UnixMs) -> Result<(), Error> {
+    outbox::withdraw_all(conn, &known.id, "salon_stopped", now).await?;
+    Ok(())
+}
+
+async fn note(
+    conn: &mut Conn,
+    id: &TenantId,
+    verb: &'static str,
+    reason: &str,
+    now: UnixMs,
+) -> Result<(), Error> {
+    let new = decision::NewDecision { record: None, verb, reason, outbox: None };
+    Ok(decision::insert(conn, id, new, now).await?)
+}
+
+/// The job: reads an installation's status and brings the tenant in line with it.
+pub async fn check_status(app: &App, id: &TenantId) -> Result<(), Error> {
+    let known = tenants_of(app, id).await?.tenant;
+    if known.state == TenantState::Uninstalled {
+        return Ok(());
+    }
+    let status = app.crm.status(known.salon_id).await?.map(|c| c.status);
+    let now = app.now();
+    let mut conn = app.db.begin().await?;
+    tenant::mark_checked(&mut conn, id, now).await?;
+    match (status, known.state) {
+        (None, _) => {
+            tenant::set_state(&mut conn, id, known.state, TenantState::Uninstalled, now).await?;
+            hold(&mut conn, &known, now).await?;
+            job::delete_all(&mut conn, id).await?;
+            note(&mut conn, id, "uninstalled", "marketplace", now).await?;
+            enqueue::installation(&mut conn, enqueue::UNLINK, id, now, now).await?;
+        }
+        (Some(ConnectionStatus::Freezed), TenantState::Active) => freeze(&mut conn, &known, now).await?,
+        (Some(ConnectionStatus::Active), TenantState::Frozen) => {
+            tenant::set_state(&mut conn, id, TenantState::Frozen, TenantState::Active, now).await?;
+            note(&mut conn, id, "thawed", "marketplace", now).await?;
+        }
+        _ => {}
+    }
+    conn.commit().await?;
+    app.ring();
+    app.bus.tell(id, News::View);
+    Ok(())
+}
+
+/// The job after an uninstall: the phone is really unlinked, then every key of the salon is destroyed.
+pub async fn unlink(app: &App, id: &TenantId) -> Result<(), Error> {
+    let known = tenants_of(app, id).await?;
+    if known.tenant.state != TenantState::Uninstalled {
+        return Ok(());
+    }
+    if !known.keys.data_key.is_empty() {
+        app.gateway()?.logout(id).await?;
+    }
+    let now = app.now();
+    let mut conn = app.db.begin().await?;
+    wa_session::forget(&mut conn, id, "uninstalled", now).await?;
+    tenant::destroy_keys(&mut conn, id, now).await?;
+    conn.commit().await?;
+    app.keys.forget(id);
+    app.pairings.clear(id);
+    app.bus.tell(id, News::View);
+    tracing::warn!(tenant.id = %id, salon.id = %known.tenant.salon_id, "a salon uninstalled: unlinked, its keys destroyed");
+    Ok(())
+}
+
+/// Rings for installations whose status was not read for a while: what no event told is found here.
+pub async fn sweep(app: &App) -> Result<usize, Error> {
+    let now = app.now();
+    let mut conn = app.db.begin().await?;
+    let due = tenant::list_unchecked(&mut conn, now.plus_ms(-SWEEP_EVERY_MS), SWEEP_BATCH).await?;
+    for id in &due {
+        tenant::mark_checked(&mut conn, id, now).await?;
+        enqueue::installation(&mut conn, enqueue::CHECK_STATUS, id, now, now).await?;
+    }
+    conn.commit().await?;
+    app.ring();
+    Ok(due.len())
+}

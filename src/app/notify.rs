@@ -1,0 +1,257 @@
+//! Trip 2, the end: one message of the outbox goes out, once.
+//!
+//! (a) load and look again whether it is still wanted; (b) commit that an attempt begins, and with it what the client will
+//! know; (c) hand it to WhatsApp; (d) commit how that went. A process that dies between (b) and (d) leaves the row `sending`:
+//! whoever finds it waits for a sign from WhatsApp (ack, receipt) and otherwise calls it uncertain, for a person to settle. It is
+//! never silently sent again.
+
+use super::error::Error;
+use super::{App, bus::News, tenants_of};
+use crate::domain::message::{MessageKind, OutboxState, Ticks};
+use crate::domain::session::SessionState;
+use crate::domain::tenant::TenantState;
+use crate::kernel::clock::UnixMs;
+use crate::kernel::fault::{Fault as _, Retry};
+use crate::kernel::id::{OutboxId, TenantId};
+use crate::kernel::phone::Phone;
+use crate::kernel::seal::DataKey;
+use crate::storage::outbox::{self, OutboxRow};
+use crate::storage::{Conn, decision, record};
+use crate::whatsapp;
+use crate::whatsapp::gateway::Outgoing;
+
+/// How long a sign may take that a message left which we were sending when we died.
+const SIGN_WAIT_MS: i64 = 20_000;
+const OFFLINE_WAIT_MS: i64 = 5_000;
+
+/// What the job does next.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Sent {
+    Done,
+    /// Not a failure: wait so long and look again.
+    Wait(i64),
+}
+
+/// WhatsApp's id of a message, made from its intent: the same intent always carries the same id.
+#[must_use]
+pub fn message_id(key: &DataKey, intent: &str) -> String {
+    // The form WhatsApp's own web client gives its ids.
+    format!("3EB0{}", key.hash("message_id", intent)[..18].to_uppercase())
+}
+
+pub async fn send(app: &App, id: &TenantId, outbox_id: &OutboxId) -> Result<Sent, Error> {
+    let Some(row) = outbox::find(&mut app.db.read().await?, id, outbox_id).await? else {
+        return Ok(Sent::Done);
+    };
+    let now = app.now();
+    match row.state {
+        OutboxState::Planned => {}
+        OutboxState::Sending => return settle_interrupted(app, id, &row, now).await,
+        _ => return Ok(Sent::Done),
+    }
+    if let Some((state, reason)) = still_wanted(app, id, &row, now).await? {
+        settle(app, id, &row, state, reason).await?;
+        return Ok(Sent::Done);
+    }
+    let gateway = app.gateway()?;
+    if gateway.state(id) != Some(SessionState::Online) {
+        return Ok(Sent::Wait(OFFLINE_WAIT_MS));
+    }
+    let key = app.keys.of(id).await?;
+    let to = key.open_text("outbox", "recipient", &row.recipient)?;
+    let Some(to) = Phone::parse(&format!("+{}", to.trim_start_matches('+'))) else {
+        settle(app, id, &row, OutboxState::Failed, "bad_number").await?;
+        return Ok(Sent::Done);
+    };
+    let text = key.open_text("outbox", &row.intent, &row.text)?;
+    match gateway.is_on_whatsapp(id, &to).await {
+        Ok(true) => {}
+        Ok(false) => {
+            settle(app, id, &row, OutboxState::Failed, "not_on_whatsapp").await?;
+            return Ok(Sent::Done);
+        }
+        Err(error) => return refused(app, id, &row, error).await,
+    }
+    if !begin(app, &key, id, &row).await? {
+        return Ok(Sent::Done);
+    }
+    let outgoing = Outgoing { message_id: row.message_id.clone(), to, text };
+    match gateway.send(id, &outgoing).await {
+        Ok(()) => {
+            settle(app, id, &row, OutboxState::Sent, "").await?;
+            Ok(Sent::Done)
+        }
+        Err(error) => refused(app, id, &row, error).await,
+    }
+}
+
+/// Why a planned message is not to be sent after all.
+async fn still_wanted(
+    app: &App,
+    id: &TenantId,
+    row: &OutboxRow,
+    now: UnixMs,
+) -> Result<Option<(OutboxState, &'static str)>, Error> {
+    if row.deadline <= now {
+        return Ok(Some((OutboxState::Expired, "too_late")));
+    }
+    let state = tenants_of(app, id).await?.tenant.state;
+    let own = matches!(row.kind, MessageKind::Welcome | MessageKind::Trial);
+    Ok(match state {
+        TenantState::Active => None,
+        TenantState::Frozen if !own => Some((OutboxState::Cancelled, "salon_frozen")),
+        TenantState::Uninstalled => Some((OutboxState::Cancelled, "salon_uninstalled")),
+        _ if own => None,
+        _ => Some((OutboxState::Cancelled, "salon_not_active")),
+    })
+}
+
+/// Commits that an attempt begins, together with what the client will know from it.
+async fn begin(app: &App, key: &DataKey, id: &TenantId, row: &OutboxRow) -> Result<bool, Error> {
+    let now = app.now();
+    let mut conn = app.db.begin().await?;
+    if !outbox::begin_sending(&mut conn, id, &row.id, now).await? {
+        return Ok(false);
+    }
+    if let (Some(record_id), false) = (row.record, row.told.is_empty()) {
+        let told = key.open("outbox_told", &row.intent, &row.told)?;
+        let sealed = key.seal("told", &record_id.to_string(), &told);
+        record::set_told(&mut conn, id, record_id, &sealed, now).await?;
+    }
+    conn.commit().await?;
+    Ok(true)
+}
+
+/// The library answered with an error: what never left goes back to waiting, what can never leave has failed.
+async fn refused(
+    app: &App,
+    id: &TenantId,
+    row: &OutboxRow,
+    error: whatsapp::error::Error,
+) -> Result<Sent, Error> {
+    use whatsapp::error::Error as Wa;
+    let reason = match &error {
+        Wa::NotOnWhatsApp => "not_on_whatsapp",
+        Wa::Banned => "banned",
+        Wa::NotPaired | Wa::LoggedOut => "not_linked",
+        Wa::Refused(_) => "refused",
+        Wa::Offline | Wa::Vault(_) | Wa::Library(_) => "whatsapp_failed",
+    };
+    if matches!(error, Wa::NotOnWhatsApp | Wa::Refused(_)) {
+        settle(app, id, row, OutboxState::Failed, reason).await?;
+        return Ok(Sent::Done);
+    }
+    // Nothing was handed over. What the client would have known is taken back with the attempt.
+    let mut conn = app.db.begin().await?;
+    take_back(app, &mut conn, id, row).await?;
+    outbox::settle(&mut conn, id, &row.id, OutboxState::Planned, reason, app.now()).await?;
+    conn.commit().await?;
+    match error.retry() {
+        Retry::Never => Ok(Sent::Wait(60_000)),
+        _ => Err(error.into()),
+    }
+}
+
+/// Undoes what [`begin`] noted of the client's knowledge, when it is still the last thing noted.
+async fn take_back(app: &App, conn: &mut Conn, id: &TenantId, row: &OutboxRow) -> Result<(), Error> {
+    let Some(record_id) = row.record else { return Ok(()) };
+    let Some(stored) = record::find(conn, id, record_id).await? else { return Ok(()) };
+    let key = app.keys.of(id).await?;
+    let noted = if stored.told.is_empty() {
+        Vec::new()
+    } else {
+        key.open("told", &record_id.to_string(), &stored.told)?
+    };
+    let ours =
+        if row.told.is_empty() { Vec::new() } else { key.open("outbox_told", &row.intent, &row.told)? };
+    if !noted.is_empty() && noted == ours {
+        record::untell(conn, id, record_id, &row.told_before, app.now()).await?;
+    }
+    Ok(())
+}
+
+/// A message that was being sent when the process died.
+async fn settle_interrupted(app: &App, id: &TenantId, row: &OutboxRow, now: UnixMs) -> Result<Sent, Error> {
+    if row.ticks > Ticks::None {
+        settle(app, id, row, OutboxState::Sent, "seen_by_receipt").await?;
+        return Ok(Sent::Done);
+    }
+    if now.since(row.updated_at) < SIGN_WAIT_MS {
+        return Ok(Sent::Wait(SIGN_WAIT_MS));
+    }
+    settle(app, id, row, OutboxState::Uncertain, "interrupted").await?;
+    Ok(Sent::Done)
+}
+
+async fn settle(
+    app: &App,
+    id: &TenantId,
+    row: &OutboxRow,
+    state: OutboxState,
+    reason: &str,
+) -> Result<(), Error> {
+    let now = app.now();
+    let mut conn = app.db.begin().await?;
+    if outbox::settle(&mut conn, id, &row.id, state, reason, now).await? {
+        let why = if reason.is_empty() { row.kind.as_str() } else { reason };
+        let new = decision::NewDecision {
+            record: row.record,
+            verb: state.as_str(),
+            reason: why,
+            outbox: Some(&row.id),
+        };
+        decision::insert(&mut conn, id, new, now).await?;
+    }
+    conn.commit().await?;
+    metrics::counter!("salonbridge_messages_total", "kind" => row.kind.as_str(), "state" => state.as_str())
+        .increment(1);
+    app.bus.tell(id, News::View);
+    Ok(())
+}
+
+/// WhatsApp's server took or refused a message.
+pub async fn acknowledged(
+    app: &App,
+    id: &TenantId,
+    message_id: &str,
+    error: Option<u16>,
+) -> Result<(), Error> {
+    let now = app.now();
+    let mut conn = app.db.begin().await?;
+    let Some(row) = outbox::find_message(&mut conn, id, message_id).await? else { return Ok(()) };
+    match error {
+        None => {
+            outbox::raise_ticks(&mut conn, id, &row, Ticks::Server, now).await?;
+        }
+        Some(code) => {
+            let reason = match code {
+                463 => "reach_out_locked".to_owned(),
+                code => format!("refused_{code}"),
+            };
+            if outbox::mark_refused(&mut conn, id, message_id, &reason, now).await? {
+                take_back(app, &mut conn, id, &row).await?;
+                let new = decision::NewDecision {
+                    record: row.record,
+                    verb: "failed",
+                    reason: &reason,
+                    outbox: Some(&row.id),
+                };
+                decision::insert(&mut conn, id, new, now).await?;
+            }
+        }
+    }
+    Ok(conn.commit().await?)
+}
+
+/// A client's phone told that a message arrived or was read.
+pub async fn received(app: &App, id: &TenantId, message_ids: &[String], read: bool) -> Result<(), Error> {
+    let now = app.now();
+    let seen = if read { Ticks::Read } else { Ticks::Delivered };
+    let mut conn = app.db.begin().await?;
+    for message_id in message_ids {
+        if let Some(row) = outbox::find_message(&mut conn, id, message_id).await? {
+            outbox::raise_ticks(&mut conn, id, &row, seen, now).await?;
+        }
+    }
+    Ok(conn.commit().await?)
+}

@@ -1,0 +1,240 @@
+//! Sessions: linking, what they tell, and bringing them back after a start.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use async_trait::async_trait;
+
+use super::error::Error;
+use super::{App, activate, bus::News, enqueue, inbound, notify};
+use crate::domain::session::{InboundMessage, PairBy, Refusal, SessionEvent, SessionState};
+use crate::kernel::clock::UnixMs;
+use crate::kernel::id::TenantId;
+use crate::kernel::phone::Phone;
+use crate::kernel::secret::hmac_sha256;
+use crate::storage::{tenant, wa_session};
+use crate::whatsapp::gateway::Sink;
+
+/// Where a linking stands. Lives in memory: it is worth nothing after a restart, and then begins anew.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Pairing {
+    Starting {
+        since: UnixMs,
+    },
+    Qr {
+        raw: String,
+        number: u8,
+        of: u8,
+        expires_at: UnixMs,
+    },
+    /// Waiting for WhatsApp to make a code.
+    CodeAsked,
+    Code {
+        code: String,
+        expires_at: UnixMs,
+    },
+    Exhausted {
+        minutes: u32,
+    },
+    Scanned,
+    Refused {
+        why: Refusal,
+    },
+}
+
+/// Linkings under way in this process.
+#[derive(Default)]
+pub struct Pairings(Mutex<HashMap<TenantId, Pairing>>);
+
+impl Pairings {
+    #[must_use]
+    pub fn get(&self, id: &TenantId) -> Option<Pairing> {
+        self.lock().get(id).cloned()
+    }
+
+    pub fn set(&self, id: &TenantId, pairing: Pairing) {
+        self.lock().insert(id.clone(), pairing);
+    }
+
+    pub fn clear(&self, id: &TenantId) {
+        self.lock().remove(id);
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<TenantId, Pairing>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Begins linking, or joins the linking under way.
+pub async fn pair(app: &App, id: &TenantId, how: PairBy) -> Result<(), Error> {
+    let state = tenant::find(&mut app.db.read().await?, id).await?.ok_or(Error::NotFound)?.tenant.state;
+    if state == crate::domain::tenant::TenantState::Uninstalled {
+        return Err(Error::Rejected("not_installed"));
+    }
+    let next = match (&how, app.pairings.get(id)) {
+        (PairBy::Qr, Some(Pairing::Qr { .. } | Pairing::Starting { .. } | Pairing::Scanned)) => None,
+        (PairBy::Qr, _) => Some(Pairing::Starting { since: app.now() }),
+        (PairBy::Code(_), _) => Some(Pairing::CodeAsked),
+    };
+    if let Some(next) = next {
+        app.pairings.set(id, next);
+    }
+    app.bus.tell(id, News::View);
+    let begun = app.gateway()?.pair(id, how).await;
+    if let Err(error) = begun {
+        tracing::warn!(tenant.id = %id, %error, "linking could not begin");
+        app.pairings.set(id, Pairing::Refused { why: Refusal::Unreachable });
+        app.bus.tell(id, News::View);
+    }
+    Ok(())
+}
+
+pub async fn cancel(app: &App, id: &TenantId) -> Result<(), Error> {
+    app.gateway()?.cancel_pairing(id).await;
+    app.pairings.clear(id);
+    app.bus.tell(id, News::View);
+    Ok(())
+}
+
+/// "Link another phone": the linked one is really unlinked first.
+pub async fn relink(app: &App, id: &TenantId) -> Result<(), Error> {
+    app.gateway()?.logout(id).await?;
+    let now = app.now();
+    let mut conn = app.db.begin().await?;
+    wa_session::forget(&mut conn, id, "relink", now).await?;
+    tenant::unconfirm_number(&mut conn, id, now).await?;
+    use crate::domain::tenant::TenantState::{Configuring, PendingWhatsapp, WhatsappConnected};
+    for from in [WhatsappConnected, Configuring] {
+        tenant::set_state(&mut conn, id, from, PendingWhatsapp, now).await?;
+    }
+    conn.commit().await?;
+    app.pairings.clear(id);
+    pair(app, id, PairBy::Qr).await
+}
+
+/// The job: brings one linked session back.
+pub async fn restore(app: &App, id: &TenantId) -> Result<(), Error> {
+    let session = wa_session::find(&mut app.db.read().await?, id).await?;
+    if session.is_some_and(|s| s.state.is_linked()) {
+        app.gateway()?.restore(id).await?;
+    }
+    Ok(())
+}
+
+/// Rings for every linked session after a start, the most urgent first. Leases of the sessions' lanes pace them.
+pub async fn restore_all(app: &App) -> Result<usize, Error> {
+    let linked = wa_session::list_linked(&mut app.db.read().await?).await?;
+    for (place, chunk) in linked.chunks(50).enumerate() {
+        let now = app.now();
+        let mut conn = app.db.begin().await?;
+        for id in chunk {
+            let run_at = now.plus_ms(i64::try_from(place).unwrap_or(0) * 50);
+            enqueue::installation(&mut conn, enqueue::RESTORE, id, run_at, now).await?;
+        }
+        conn.commit().await?;
+        app.ring();
+    }
+    Ok(linked.len())
+}
+
+/// Takes what sessions tell. Holds the app weakly: the app holds the gateway, and the gateway this.
+pub struct AppSink(pub Weak<App>);
+
+#[async_trait]
+impl Sink for AppSink {
+    async fn keep(&self, id: &TenantId, message: InboundMessage) -> anyhow::Result<()> {
+        let app = self.app()?;
+        Ok(inbound::keep(&app, id, &message).await?)
+    }
+
+    async fn tell(&self, id: &TenantId, event: SessionEvent) {
+        let Ok(app) = self.app() else { return };
+        if let Err(error) = take(&app, id, event).await {
+            tracing::error!(tenant.id = %id, %error, "what a session told could not be written down");
+        }
+    }
+}
+
+impl AppSink {
+    fn app(&self) -> anyhow::Result<Arc<App>> {
+        self.0.upgrade().ok_or_else(|| anyhow::anyhow!("stopping"))
+    }
+}
+
+async fn take(app: &App, id: &TenantId, event: SessionEvent) -> Result<(), Error> {
+    match event {
+        SessionEvent::Qr { code, number, of, expires_at } => {
+            app.pairings.set(id, Pairing::Qr { raw: code.clone(), number, of, expires_at });
+            app.bus.tell(id, News::Qr { raw: code, number, of, expires_at });
+        }
+        SessionEvent::PairingCode { code, expires_at } => {
+            app.pairings.set(id, Pairing::Code { code: code.clone(), expires_at });
+            app.bus.tell(id, News::PairingCode { code, expires_at });
+        }
+        SessionEvent::QrExhausted => {
+            // One code of a minute and five of twenty seconds.
+            app.pairings.set(id, Pairing::Exhausted { minutes: 3 });
+        }
+        SessionEvent::Scanned => app.pairings.set(id, Pairing::Scanned),
+        SessionEvent::Linked { phone, name } => linked(app, id, &phone, &name).await?,
+        SessionEvent::PairingRefused { why, detail } => {
+            tracing::warn!(tenant.id = %id, ?why, detail, "WhatsApp refused to link");
+            app.pairings.set(id, Pairing::Refused { why });
+            app.bus.tell(id, News::Failed { code: "refused" });
+        }
+        SessionEvent::State { state, reason, until } => changed(app, id, state, &reason, until).await?,
+        SessionEvent::Ack { message_id, error } => notify::acknowledged(app, id, &message_id, error).await?,
+        SessionEvent::Receipt { message_ids, read } => notify::received(app, id, &message_ids, read).await?,
+    }
+    app.bus.tell(id, News::View);
+    Ok(())
+}
+
+async fn linked(app: &App, id: &TenantId, phone: &Phone, name: &str) -> Result<(), Error> {
+    let key = app.keys.of(id).await?;
+    let now = app.now();
+    let sealed = key.seal_text("wa_session", "phone", phone.digits());
+    let mut conn = app.db.begin().await?;
+    wa_session::set_linked(&mut conn, id, &sealed, &phone_hash(app, phone), name, now).await?;
+    activate::phone_was_linked(app, &mut conn, id, now).await?;
+    conn.commit().await?;
+    app.ring();
+    app.pairings.clear(id);
+    app.bus.tell(id, News::Connected { phone: phone.international(), name: name.to_owned() });
+    tracing::info!(tenant.id = %id, %phone, "a phone was linked");
+    Ok(())
+}
+
+/// A hash of a number that is the same for all salons: only so can it be seen that one number serves two.
+fn phone_hash(app: &App, phone: &Phone) -> String {
+    hex::encode(hmac_sha256(
+        app.settings.jwt_secret.expose().as_bytes(),
+        format!("number|{}", phone.digits()).as_bytes(),
+    ))
+}
+
+async fn changed(
+    app: &App,
+    id: &TenantId,
+    state: SessionState,
+    reason: &str,
+    until: Option<UnixMs>,
+) -> Result<(), Error> {
+    let now = app.now();
+    let mut conn = app.db.begin().await?;
+    wa_session::set_state(&mut conn, id, state, reason, until, now).await?;
+    conn.commit().await?;
+    match state {
+        SessionState::Online => {
+            app.pairings.clear(id);
+            app.ring();
+        }
+        SessionState::LoggedOut | SessionState::Replaced | SessionState::Banned | SessionState::Outdated => {
+            app.pairings.clear(id);
+            tracing::warn!(tenant.id = %id, state = state.as_str(), reason, "a session was lost");
+            metrics::counter!("salonbridge_sessions_lost_total", "state" => state.as_str()).increment(1);
+        }
+        _ => {}
+    }
+    Ok(())
+}

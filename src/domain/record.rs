@@ -1,0 +1,232 @@
+//! A record: one appointment in the salon's journal, as far as we know it.
+//!
+//! A hook may bring the whole record or only the fields that changed. So everything but the id is optional here: `None` means
+//! "we were never told", which is not the same as "there is none" ([`Field`]).
+
+use std::collections::BTreeSet;
+
+use chrono::NaiveDateTime;
+use serde::{Deserialize, Serialize};
+
+use crate::kernel::clock::UnixMs;
+use crate::kernel::crm_id::{RecordId, ServiceId, StaffId};
+use crate::kernel::phone::Phone;
+
+/// What a payload says of one field: nothing, that it is empty, or its value.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Field<T> {
+    #[default]
+    Unsaid,
+    Empty,
+    Is(T),
+}
+
+impl<T> Field<T> {
+    pub fn value(&self) -> Option<&T> {
+        match self {
+            Self::Is(value) => Some(value),
+            Self::Unsaid | Self::Empty => None,
+        }
+    }
+
+    #[must_use]
+    pub fn is_unsaid(&self) -> bool {
+        matches!(self, Self::Unsaid)
+    }
+
+    /// Takes over what `newer` says; silence changes nothing.
+    fn learn(&mut self, newer: Self) {
+        if !newer.is_unsaid() {
+            *self = newer;
+        }
+    }
+}
+
+/// 0 waiting · 2 confirmed · 1 arrived · −1 no-show. A deleted record is cancelled whatever its attendance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Attendance {
+    Waiting,
+    Confirmed,
+    Arrived,
+    NoShow,
+}
+
+impl Attendance {
+    #[must_use]
+    pub fn from_wire(code: i64) -> Option<Self> {
+        match code {
+            0 => Some(Self::Waiting),
+            2 => Some(Self::Confirmed),
+            1 => Some(Self::Arrived),
+            -1 => Some(Self::NoShow),
+            _ => None,
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct ServiceLine {
+    pub id: ServiceId,
+    pub title: String,
+    /// Final price of the line, in minor units.
+    pub cost: i64,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Master {
+    pub id: StaffId,
+    pub name: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Client {
+    pub name: String,
+    /// `None` when the journal holds no number, or one nobody can dial.
+    pub phone: Option<Phone>,
+    /// Excluded from mailings by the salon.
+    pub silenced: bool,
+}
+
+/// What is known of a record, or what one payload says of it: the same shape, so that one merges into the other.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Record {
+    pub id: RecordId,
+    /// Salon local time, as the journal shows it. The wire's `datetime` has been seen with a wrong offset.
+    #[serde(default)]
+    pub starts: Field<NaiveDateTime>,
+    #[serde(default)]
+    pub length_s: Field<i64>,
+    #[serde(default)]
+    pub services: Field<Vec<ServiceLine>>,
+    #[serde(default)]
+    pub master: Field<Master>,
+    #[serde(default)]
+    pub client: Field<Client>,
+    #[serde(default)]
+    pub attendance: Field<Attendance>,
+    #[serde(default)]
+    pub deleted: Field<bool>,
+    /// When the record was made in the CRM.
+    #[serde(default)]
+    pub created_at: Option<UnixMs>,
+    /// The CRM's own time of the last change.
+    #[serde(default)]
+    pub changed_at: Option<UnixMs>,
+}
+
+impl Record {
+    #[must_use]
+    pub fn unknown(id: RecordId) -> Self {
+        Self {
+            id,
+            starts: Field::Unsaid,
+            length_s: Field::Unsaid,
+            services: Field::Unsaid,
+            master: Field::Unsaid,
+            client: Field::Unsaid,
+            attendance: Field::Unsaid,
+            deleted: Field::Unsaid,
+            created_at: None,
+            changed_at: None,
+        }
+    }
+
+    /// Merges what a later payload says. One that is older than what we know changes nothing and answers `false`;
+    /// with equal times (their resolution is a second) the later arrival wins.
+    pub fn learn(&mut self, newer: Self) -> bool {
+        if let (Some(known), Some(said)) = (self.changed_at, newer.changed_at)
+            && said < known
+        {
+            return false;
+        }
+        self.starts.learn(newer.starts);
+        self.length_s.learn(newer.length_s);
+        self.services.learn(newer.services);
+        self.master.learn(newer.master);
+        self.client.learn(newer.client);
+        self.attendance.learn(newer.attendance);
+        self.deleted.learn(newer.deleted);
+        self.created_at = newer.created_at.or(self.created_at);
+        self.changed_at = newer.changed_at.or(self.changed_at);
+        true
+    }
+
+    /// Whether all that a message needs is known, or known to be empty. Otherwise the record is read from the CRM.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        !(self.starts.is_unsaid()
+            || self.services.is_unsaid()
+            || self.master.is_unsaid()
+            || self.client.is_unsaid())
+    }
+
+    #[must_use]
+    pub fn is_deleted(&self) -> bool {
+        self.deleted == Field::Is(true)
+    }
+
+    #[must_use]
+    pub fn phone(&self) -> Option<&Phone> {
+        self.client.value()?.phone.as_ref()
+    }
+
+    /// The services as a set: their order on the wire is random.
+    #[must_use]
+    pub fn service_set(&self) -> BTreeSet<String> {
+        self.services.value().into_iter().flatten().map(|line| line.title.trim().to_owned()).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(hour: u32) -> Field<NaiveDateTime> {
+        Field::Is(
+            chrono::NaiveDate::from_ymd_opt(2026, 3, 14)
+                .and_then(|day| day.and_hms_opt(hour, 0, 0))
+                .expect("a real time"),
+        )
+    }
+
+    #[test]
+    fn a_partial_payload_changes_only_what_it_says() {
+        let mut known = Record { starts: at(15), deleted: Field::Is(false), ..Record::unknown(RecordId(1)) };
+        assert!(known.learn(Record { deleted: Field::Is(true), ..Record::unknown(RecordId(1)) }));
+        assert_eq!((known.starts.clone(), known.is_deleted()), (at(15), true));
+    }
+
+    #[test]
+    fn an_older_payload_that_comes_late_changes_nothing() {
+        let mut known =
+            Record { starts: at(15), changed_at: Some(UnixMs(2000)), ..Record::unknown(RecordId(1)) };
+        assert!(!known.learn(Record {
+            starts: at(9),
+            changed_at: Some(UnixMs(1000)),
+            ..Record::unknown(RecordId(1))
+        }));
+        assert_eq!(known.starts, at(15));
+        assert!(known.learn(Record {
+            starts: at(16),
+            changed_at: Some(UnixMs(2000)),
+            ..Record::unknown(RecordId(1))
+        }));
+        assert_eq!(known.starts, at(16), "equal times: the later arrival wins");
+    }
+
+    #[test]
+    fn empty_is_known_and_unsaid_is_not() {
+        let mut record = Record::unknown(RecordId(1));
+        assert!(!record.is_whole());
+        record.learn(Record {
+            starts: at(15),
+            services: Field::Is(vec![]),
+            master: Field::Empty,
+            client: Field::Empty,
+            ..Record::unknown(RecordId(1))
+        });
+        assert!(record.is_whole() && record.phone().is_none());
+    }
+}

@@ -1,0 +1,70 @@
+//! What a salon wants said, and when: the defaults of `tenants/_default/rules.toml` and a salon's overrides.
+
+use serde::Deserialize;
+
+/// Rules in force for one salon.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rules {
+    /// How long after a hook the edits of one record may still be settling, in milliseconds.
+    pub settle_ms: i64,
+    /// A move by less than so many minutes is not worth a message. 1 tells every move.
+    pub min_shift_minutes: i64,
+    /// Which set of texts: `plain` or `festive`.
+    pub wording: String,
+}
+
+/// One rules file: every key may be missing, none may be misspelt.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RulesFile {
+    settle_ms: Option<i64>,
+    min_shift_minutes: Option<i64>,
+    wording: Option<String>,
+}
+
+const DEFAULTS: &str = include_str!("../../tenants/_default/rules.toml");
+
+impl Rules {
+    /// What every salon starts from.
+    pub fn defaults() -> Result<Self, String> {
+        let start = Self { settle_ms: 3000, min_shift_minutes: 1, wording: "plain".to_owned() };
+        start.with(DEFAULTS)
+    }
+
+    /// These rules with a file's own put over them.
+    pub fn with(&self, text: &str) -> Result<Self, String> {
+        let file: RulesFile = toml::from_str(text).map_err(|e| e.message().to_owned())?;
+        let rules = Self {
+            settle_ms: file.settle_ms.unwrap_or(self.settle_ms),
+            min_shift_minutes: file.min_shift_minutes.unwrap_or(self.min_shift_minutes),
+            wording: file.wording.unwrap_or_else(|| self.wording.clone()),
+        };
+        if !(0..=60_000).contains(&rules.settle_ms) {
+            return Err("settle_ms must lie between 0 and 60000".to_owned());
+        }
+        if !(1..=1440).contains(&rules.min_shift_minutes) {
+            return Err("min_shift_minutes must lie between 1 and 1440".to_owned());
+        }
+        Ok(rules)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_shipped_defaults_are_valid_and_a_salon_overrides_what_it_names() {
+        let rules = Rules::defaults().expect("shipped defaults");
+        let own = rules.with("min_shift_minutes = 15").expect("valid");
+        assert_eq!((own.min_shift_minutes, own.settle_ms), (15, rules.settle_ms));
+    }
+
+    #[test]
+    fn misspelt_and_senseless_rules_are_refused() {
+        let rules = Rules::defaults().expect("shipped defaults");
+        for text in ["min_shift = 5", "settle_ms = -1", "min_shift_minutes = 0", "settle_ms = 'x'"] {
+            assert!(rules.with(text).is_err(), "{text}");
+        }
+    }
+}

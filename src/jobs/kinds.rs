@@ -1,0 +1,114 @@
+//! The kinds of jobs: which use case each name runs, and how patient it is.
+
+use crate::app::enqueue;
+use crate::app::notify::Sent;
+use crate::app::{App, Error, absorb, activate, catalog, lifecycle, notify, sessions};
+use crate::domain::retry::Schedule;
+use crate::kernel::clock::UnixMs;
+use crate::kernel::fault::{Fault as _, Retry};
+use crate::kernel::id::{OutboxId, TenantId};
+use crate::storage::job::JobRow;
+use crate::storage::tenant;
+
+/// How a run ended.
+#[derive(Debug)]
+pub enum Outcome {
+    Done,
+    /// Run again then. `counts` is false for a wait that was no failure.
+    Again {
+        at: UnixMs,
+        error: String,
+        counts: bool,
+    },
+    /// Put aside for a person.
+    Park(String),
+}
+
+/// Hours, not minutes: a salon's installation is worth waiting for; a message's own deadline ends its job.
+const PATIENT: Schedule = Schedule { first_ms: 2_000, cap_ms: 10 * 60_000, attempts: None };
+/// YClients holds a fresh installation open for twelve hours.
+const INSTALLATION: Schedule = Schedule { first_ms: 2_000, cap_ms: 5 * 60_000, attempts: Some(150) };
+
+/// Runs one job to its end. Never panics outward: the worker catches what does.
+pub async fn run(app: &App, job: &JobRow) -> Outcome {
+    let schedule = if job.kind == enqueue::CONFIGURE { INSTALLATION } else { PATIENT };
+    match dispatch(app, job).await {
+        Ok(None) => Outcome::Done,
+        Ok(Some(wait_ms)) => {
+            Outcome::Again { at: app.now().plus_ms(wait_ms), error: String::new(), counts: false }
+        }
+        Err(Failure::Unknown(what)) => Outcome::Park(what),
+        Err(Failure::Failed(error)) => failed(app, job, schedule, &error),
+    }
+}
+
+fn failed(app: &App, job: &JobRow, schedule: Schedule, error: &Error) -> Outcome {
+    let wish = error.retry();
+    let text = error.to_string();
+    match schedule.delay_ms(job.attempt, wish, rand::random()) {
+        Some(delay) => {
+            tracing::warn!(
+                job.kind,
+                job.attempt,
+                tenant.id = job.tenant_id,
+                error = text,
+                delay_ms = delay,
+                "a job will be tried again"
+            );
+            Outcome::Again { at: app.now().plus_ms(delay), error: text, counts: true }
+        }
+        None => {
+            let why = if wish == Retry::Never { "cannot succeed" } else { "was tried long enough" };
+            tracing::error!(
+                job.kind,
+                job.attempt,
+                tenant.id = job.tenant_id,
+                error = text,
+                why,
+                "a job is parked: somebody must look"
+            );
+            Outcome::Park(text)
+        }
+    }
+}
+
+enum Failure {
+    Unknown(String),
+    Failed(Error),
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+/// `Some(ms)`: not now, look again then.
+async fn dispatch(app: &App, job: &JobRow) -> Result<Option<i64>, Failure> {
+    let tenant = TenantId::from_stored(job.tenant_id.clone());
+    match job.kind.as_str() {
+        enqueue::ABSORB => {
+            let (tenant, resource, id) = enqueue::absorb_subject(&job.subject)
+                .ok_or_else(|| Failure::Unknown(format!("not a subject: {}", job.subject)))?;
+            absorb::absorb(app, &tenant, resource, id).await?;
+        }
+        enqueue::SEND => {
+            let outbox = OutboxId::from_stored(job.subject.clone());
+            if let Sent::Wait(ms) = notify::send(app, &tenant, &outbox).await? {
+                return Ok(Some(ms));
+            }
+        }
+        enqueue::CONFIGURE => activate::configure(app, &tenant).await?,
+        enqueue::SYNC_CATALOG => sync_catalog(app, &tenant).await?,
+        enqueue::CHECK_STATUS => lifecycle::check_status(app, &tenant).await?,
+        enqueue::UNLINK => lifecycle::unlink(app, &tenant).await?,
+        enqueue::RESTORE => sessions::restore(app, &tenant).await?,
+        other => return Err(Failure::Unknown(format!("no kind is named {other}"))),
+    }
+    Ok(None)
+}
+
+async fn sync_catalog(app: &App, id: &TenantId) -> Result<(), Error> {
+    let known = tenant::find(&mut app.db.read().await?, id).await?.ok_or(Error::NotFound)?.tenant;
+    catalog::sync(app, &known).await
+}

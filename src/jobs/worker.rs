@@ -1,0 +1,188 @@
+//! The worker: claims due jobs, runs them side by side, settles each under its lease.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::FutureExt as _;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::kinds::{self, Outcome};
+use crate::app::{App, Error, lifecycle};
+use crate::kernel::clock::UnixMs;
+use crate::kernel::secret::random_hex;
+use crate::storage::job::{self, JobRow};
+use crate::storage::{Conn, inbox};
+
+/// Jobs that run at once in this process.
+const PLACES: usize = 32;
+/// A run is given up for dead when it did not settle or renew for so long.
+const LEASE_MS: i64 = 60_000;
+/// Looked at least so often, though nothing rang.
+const POLL: Duration = Duration::from_secs(1);
+const HOUSEKEEPING: Duration = Duration::from_secs(20);
+/// Absorbed hooks are kept for looking things up, then dropped.
+const INBOX_KEPT_MS: i64 = 14 * 24 * 3_600_000;
+
+/// Runs until `stop`; what runs then is finished.
+pub async fn run(app: Arc<App>, stop: CancellationToken) {
+    let places = Arc::new(Semaphore::new(PLACES));
+    let running = TaskTracker::new();
+    while !stop.is_cancelled() {
+        // Registered before looking, so that a ring between the look and the wait is not lost.
+        let rung = app.bell.notified();
+        let free = places.available_permits();
+        let claimed = if free == 0 { Ok(Vec::new()) } else { claim(&app, free).await };
+        let claimed = claimed.unwrap_or_else(|error| {
+            tracing::error!(%error, "no job could be claimed");
+            Vec::new()
+        });
+        let found = claimed.len();
+        for (token, job) in claimed {
+            let Ok(place) = places.clone().acquire_owned().await else { break };
+            let app = app.clone();
+            running.spawn(async move {
+                run_one(&app, &token, &job).await;
+                drop(place);
+                app.ring();
+            });
+        }
+        if found == 0 || places.available_permits() == 0 {
+            let pause = until_due(&app).await;
+            tokio::select! {
+                () = rung => {}
+                () = tokio::time::sleep(pause) => {}
+                () = stop.cancelled() => {}
+            }
+        }
+    }
+    running.close();
+    running.wait().await;
+}
+
+async fn claim(app: &App, free: usize) -> Result<Vec<(String, JobRow)>, Error> {
+    let token = random_hex(8);
+    let now = app.now();
+    let limit = i64::try_from(free).unwrap_or(1);
+    // A look costs nothing; the writer is taken only when there is something to take.
+    if job::next_due(&mut app.db.read().await?).await?.is_none_or(|due| due > now) {
+        return Ok(Vec::new());
+    }
+    let mut conn = app.db.begin().await?;
+    let jobs = job::claim(&mut conn, &token, now, now.plus_ms(LEASE_MS), limit).await?;
+    conn.commit().await?;
+    Ok(jobs.into_iter().map(|job| (token.clone(), job)).collect())
+}
+
+/// How long nothing can be due, at most a poll.
+async fn until_due(app: &App) -> Duration {
+    let due = async { job::next_due(&mut app.db.read().await?).await };
+    match due.await {
+        Ok(Some(due)) => {
+            let ms = u64::try_from(due.since(app.now())).unwrap_or(0);
+            // A due job that was not claimed has a busy lane: its end rings.
+            if ms == 0 { POLL } else { POLL.min(Duration::from_millis(ms)) }
+        }
+        Ok(None) | Err(_) => POLL,
+    }
+}
+
+async fn run_one(app: &App, token: &str, row: &JobRow) {
+    let began = std::time::Instant::now();
+    let outcome = {
+        let run = std::panic::AssertUnwindSafe(kinds::run(app, row)).catch_unwind();
+        tokio::pin!(run);
+        let mut renewal = tokio::time::interval(Duration::from_millis(LEASE_MS.unsigned_abs() / 3));
+        renewal.tick().await;
+        loop {
+            tokio::select! {
+                ended = &mut run => break ended,
+                _ = renewal.tick() => renew(app, token, row).await,
+            }
+        }
+    };
+    let outcome = outcome.unwrap_or_else(|_| {
+        tracing::error!(job.kind = row.kind, "a job panicked and is parked");
+        Outcome::Park("panicked".to_owned())
+    });
+    let word = match &outcome {
+        Outcome::Done => "done",
+        Outcome::Again { .. } => "again",
+        Outcome::Park(_) => "parked",
+    };
+    metrics::histogram!("salonbridge_job_seconds", "kind" => row.kind.clone(), "outcome" => word)
+        .record(began.elapsed().as_secs_f64());
+    if let Err(error) = settle(app, token, row, outcome).await {
+        // The lease runs out and the job is run again; every kind bears that.
+        tracing::error!(%error, job.kind = row.kind, "a job's end could not be written");
+    }
+}
+
+async fn renew(app: &App, token: &str, row: &JobRow) {
+    let renewed = async {
+        let mut conn = app.db.begin().await?;
+        job::renew(&mut conn, &row.id, token, app.now().plus_ms(LEASE_MS)).await?;
+        conn.commit().await
+    };
+    if let Err(error) = renewed.await {
+        tracing::warn!(%error, job.kind = row.kind, "a lease could not be renewed");
+    }
+}
+
+async fn settle(app: &App, token: &str, row: &JobRow, outcome: Outcome) -> Result<(), Error> {
+    let now = app.now();
+    let mut conn = app.db.begin().await?;
+    match outcome {
+        Outcome::Done => {
+            job::finish(&mut conn, &row.id, token).await?;
+        }
+        Outcome::Again { at, error, counts } => {
+            job::retry(&mut conn, (&row.id, token), at, &error, counts, now).await?;
+        }
+        Outcome::Park(error) => job::park(&mut conn, &row.id, token, &error, now).await?,
+    }
+    Ok(conn.commit().await?)
+}
+
+/// Chores by the clock: leases of the dead, statuses nobody told, old rows.
+pub async fn housekeeping(app: Arc<App>, stop: CancellationToken) {
+    let mut tick = tokio::time::interval(HOUSEKEEPING);
+    loop {
+        tokio::select! {
+            _ = tick.tick() => {}
+            () = stop.cancelled() => return,
+        }
+        if let Err(error) = chores(&app).await {
+            tracing::warn!(%error, "housekeeping was put off");
+        }
+    }
+}
+
+async fn chores(app: &App) -> Result<(), Error> {
+    let now = app.now();
+    let reaped = reap(app, now, now).await?;
+    if reaped > 0 {
+        tracing::warn!(jobs = reaped, "leases of a process that went away were taken back");
+        app.ring();
+    }
+    lifecycle::sweep(app).await?;
+    let mut conn: Conn = app.db.begin().await?;
+    inbox::delete_old(&mut conn, now.plus_ms(-INBOX_KEPT_MS), 1000).await?;
+    Ok(conn.commit().await?)
+}
+
+async fn reap(app: &App, before: UnixMs, now: UnixMs) -> Result<usize, Error> {
+    let mut conn = app.db.begin().await?;
+    let reaped = job::reap(&mut conn, before, now).await?;
+    conn.commit().await?;
+    Ok(reaped)
+}
+
+/// At a start on an embedded database nobody else can hold a lease: what a killed process left is taken back at once.
+pub async fn reap_own(app: &App) -> Result<usize, Error> {
+    if app.db.is_postgres() {
+        return Ok(0);
+    }
+    reap(app, UnixMs(i64::MAX), app.now()).await
+}
