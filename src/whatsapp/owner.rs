@@ -6,12 +6,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use whatsapp_rust::futures::channel::oneshot;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use whatsapp_rust::bot::{Bot, BotBuilderError, BotHandle};
+use whatsapp_rust::futures::channel::oneshot;
 use whatsapp_rust::prelude::{Client, wa};
-use whatsapp_rust::traits::DeviceStore as _;
+use whatsapp_rust::traits::{Backend, DeviceStore as _};
 use whatsapp_rust::wacore::store::DevicePropsOverride;
 use whatsapp_rust::{CacheConfig, MsgSecretPolicy, NodeFilter, OwnedNodeRef};
 
@@ -53,6 +53,7 @@ pub(super) struct Owner {
 pub(super) struct Running {
     pub(super) handle: BotHandle,
     pub(super) client: Arc<Client>,
+    pub(super) store: Arc<WaStore>,
     pub(super) notices: mpsc::UnboundedReceiver<Notice>,
     /// WhatsApp's welcome, listened for while the account's name is not known: it says it. Without a name the library would
     /// wait up to ten seconds at every start for app state that may never come.
@@ -197,7 +198,7 @@ impl Owner {
             .with_os("Salonbridge")
             .with_platform_type(wa::device_props::PlatformType::CHROME);
         let built = Bot::builder()
-            .with_backend_arc(store)
+            .with_backend_arc(Arc::clone(&store) as Arc<dyn Backend>)
             .with_transport_factory(context.sockets.clone())
             .with_http_client(context.http.clone())
             .with_version(version)
@@ -219,18 +220,19 @@ impl Owner {
         let unnamed = client.push_name().is_empty();
         let login = unnamed.then(|| client.wait_for_node(NodeFilter::tag("success")));
         let handle = bot.spawn();
-        Ok(Running { handle, client, notices, login })
+        Ok(Running { handle, client, store, notices, login })
     }
 
     /// Ends a client: saves what it has to save and waits until nothing of it uses the keys any more.
     pub(super) async fn close(&self, running: Running) {
         const LONGEST: Duration = Duration::from_secs(30);
         self.status.set_client(None);
-        let Running { handle, client, notices, login } = running;
+        let Running { handle, client, store, notices, login } = running;
         drop((client, login));
         if tokio::time::timeout(LONGEST, handle.shutdown()).await.is_err() {
             tracing::error!(tenant.id = %self.tenant, "a WhatsApp session did not end within 30 s and was cut off");
         }
+        store.shut().await;
         drop(notices);
     }
 

@@ -15,8 +15,8 @@ use whatsapp_rust::http::{HttpClient, HttpRequest, HttpResponse};
 use whatsapp_rust::transport::{
     Connector, Transport, TransportEvent, TransportFactory, default_tls_connector, from_websocket,
 };
-use whatsapp_rust::wacore::net::{WHATSAPP_WEB_ORIGIN, WHATSAPP_WEB_WS_URL};
 use whatsapp_rust::version::fetch_latest_app_version;
+use whatsapp_rust::wacore::net::{WHATSAPP_WEB_ORIGIN, WHATSAPP_WEB_WS_URL};
 
 use super::settings::{SANDBOX_VERSION, Settings};
 

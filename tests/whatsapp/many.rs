@@ -14,7 +14,8 @@ const SALONS: usize = 100;
 async fn a_hundred_salons_link_and_come_back_after_a_restart() {
     let mut house = House::open().await;
     let numbers: Vec<String> = (0..SALONS).map(|n| format!("7998{n:07}")).collect();
-    let phones: Vec<_> = numbers.iter().map(|number| json!({ "number": number, "name": format!("Salon {number}") })).collect();
+    let phones: Vec<_> =
+        numbers.iter().map(|number| json!({ "number": number, "name": format!("Salon {number}") })).collect();
     house.stage.post("/phones", json!(phones)).await;
     let mut tenants = Vec::new();
     let began = Instant::now();
@@ -38,4 +39,59 @@ async fn a_hundred_salons_link_and_come_back_after_a_restart() {
     house.gateway.shutdown().await;
     println!("stopped in {:?}", began.elapsed());
     assert_eq!(house.gateway.running(), 0);
+}
+
+fn resident_kib() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").expect("Linux");
+    let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("a size");
+    line.split_whitespace().nth(1).and_then(|kib| kib.parse().ok()).expect("a number")
+}
+
+/// What a session costs, against a sandbox in another process: `SANDBOX=http://127.0.0.1:PORT`, `SESSIONS=100,500`.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "a measurement; needs a sandbox of its own process"]
+async fn what_a_session_costs() {
+    let base = std::env::var("SANDBOX").expect("SANDBOX");
+    let steps: Vec<usize> = std::env::var("SESSIONS")
+        .expect("SESSIONS")
+        .split(',')
+        .map(|n| n.parse().expect("a number"))
+        .collect();
+    let mut house =
+        House::at(super::kit::Stage::at(&base), super::kit::sqlite().await, super::kit::quick()).await;
+    let most = *steps.last().expect("one");
+    let numbers: Vec<String> = (0..most).map(|n| format!("7997{n:07}")).collect();
+    let phones: Vec<_> =
+        numbers.iter().map(|n| json!({ "number": n, "name": format!("Salon {n}") })).collect();
+    house.stage.post("/phones", json!(phones)).await;
+    let mut tenants = Vec::new();
+    for part in numbers.chunks(20) {
+        tenants.extend(futures::future::join_all(part.iter().map(|number| house.linked(number))).await);
+    }
+    println!("{most} linked, {} KiB", resident_kib());
+    house.restart().await;
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    println!(
+        "all stopped: {} KiB, {} tasks",
+        resident_kib(),
+        tokio::runtime::Handle::current().metrics().num_alive_tasks()
+    );
+    let mut online = 0;
+    for step in steps {
+        let began = Instant::now();
+        for part in tenants[online..step].chunks(64) {
+            for restored in futures::future::join_all(part.iter().map(|t| house.gateway.restore(t))).await {
+                restored.expect("restored");
+            }
+        }
+        while !tenants[..step].iter().all(|t| house.gateway.state(t) == Some(SessionState::Online)) {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        online = step;
+        let took = began.elapsed();
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        let tasks = tokio::runtime::Handle::current().metrics().num_alive_tasks();
+        println!("{step} online after {took:?}: {} KiB, {tasks} tasks", resident_kib());
+    }
+    house.gateway.shutdown().await;
 }

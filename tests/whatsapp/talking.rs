@@ -153,3 +153,21 @@ async fn nothing_is_sent_without_a_connection() {
     house.send(&tenant, "3EB2", ANNA, "back").await;
     text_of(&house.stage.messages(ANNA, 1).await, "back");
 }
+
+/// Not a promise of speed (a debug build on a busy machine makes none): it fails when a message waits for something it need not.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_message_to_a_known_client_leaves_at_once() {
+    let house = House::open().await;
+    let tenant = house.linked(SALON).await;
+    house.send(&tenant, "3EB0W0", ANNA, "first").await;
+    let mut took = Vec::new();
+    for n in 1..=40 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        let began = std::time::Instant::now();
+        house.send(&tenant, &format!("3EB0W{n}"), ANNA, "again").await;
+        took.push(began.elapsed());
+    }
+    took.sort();
+    println!("handed over in {:?} (median), {:?} (worst)", took[20], took[39]);
+    assert!(took[20] < Duration::from_millis(60), "{took:?}");
+}
