@@ -107,6 +107,11 @@ impl Owner {
                 let opened = self.open().await;
                 self.begin(opened, reply, Some(by))
             }
+            // A ban is waited out: knocking during it makes it longer.
+            Some(Command::Restore(reply)) if self.status.state() == SessionState::Banned => {
+                let _ = reply.send(Ok(()));
+                Next::Rest(until)
+            }
             Some(Command::Restore(reply)) => {
                 let opened = match self.is_linked().await {
                     Ok(true) => self.open().await,

@@ -140,6 +140,8 @@ pub struct Recorder {
     pub kept: Mutex<Vec<InboundMessage>>,
     /// While set, nothing is kept.
     pub full: AtomicBool,
+    /// While set, keeping takes for ever.
+    pub stuck: AtomicBool,
     /// How often something was to be kept.
     pub asked: std::sync::atomic::AtomicU32,
     changed: watch::Sender<u64>,
@@ -150,6 +152,9 @@ impl Sink for Recorder {
     async fn keep(&self, _tenant: &TenantId, message: InboundMessage) -> anyhow::Result<()> {
         self.asked.fetch_add(1, Ordering::SeqCst);
         self.changed.send_modify(|n| *n += 1);
+        if self.stuck.load(Ordering::SeqCst) {
+            std::future::pending::<()>().await;
+        }
         anyhow::ensure!(!self.full.load(Ordering::SeqCst), "the disk is full");
         self.kept.lock().expect("no panic").push(message);
         self.changed.send_modify(|n| *n += 1);

@@ -224,3 +224,20 @@ async fn the_whole_life_on_postgresql() {
     house.gateway.logout(&tenant).await.expect("unlinked");
     assert_eq!(house.rows(&tenant).await, 0);
 }
+
+#[tokio::test]
+async fn a_locked_account_is_no_removed_device() {
+    let house = House::open().await;
+    let tenant = house.linked(SALON).await;
+    house.told.forget();
+    let locked = json!({ "reason": 403, "next": 1 });
+    house.stage.post("/faults", json!({ "connect": locked, "do": [{ "close": SALON }] })).await;
+    let (_, until) = house.told.state(&tenant, SessionState::Banned).await;
+    assert_eq!(until, None, "nobody said how long");
+    assert!(house.rows(&tenant).await > 0, "its keys may still be good");
+    // The owner may knock; a restart's restoring does not.
+    house.gateway.restore(&tenant).await.expect("goes on waiting");
+    assert_eq!(house.gateway.state(&tenant), Some(SessionState::Banned));
+    house.gateway.pair(&tenant, PairBy::Qr).await.expect("tried by hand");
+    house.told.state(&tenant, SessionState::Online).await;
+}

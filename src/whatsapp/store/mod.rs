@@ -63,6 +63,10 @@ impl WaStore {
         *self.door.shut.write().await = true;
     }
 
+    async fn is_shut(&self) -> bool {
+        *self.door.shut.read().await
+    }
+
     async fn vault(&self) -> Result<Through<'_>> {
         let open = self.door.shut.read().await;
         if *open {

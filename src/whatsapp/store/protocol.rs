@@ -1,5 +1,7 @@
 //! What WhatsApp adds around Signal: who is who, which devices, tokens of trust, messages on their way in and out.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use whatsapp_rust::traits::{
@@ -9,6 +11,10 @@ use whatsapp_rust::wacore::time::now_secs;
 
 use super::{Result, WaStore, bytes_of, failed, from_json, item, joined, json_item};
 use crate::whatsapp::vault::{Change, Item, Kept};
+
+/// Between two attempts to keep a message that has arrived.
+const FIRST_WAIT: Duration = Duration::from_millis(100);
+const LONGEST_WAIT: Duration = Duration::from_secs(2);
 
 const SENDER_KEY_DEVICE: &str = "sender_key_device";
 const LID_MAPPING: &str = "lid_mapping";
@@ -244,7 +250,20 @@ impl ProtocolStore for WaStore {
     }
 
     async fn store_pending_inbound_batch(&self, rows: &[PendingInboundRow<'_>]) -> Result<()> {
-        self.put(PENDING_INBOUND, rows.iter().map(pending_item).collect()).await
+        // The one write that may not fail: the message is decrypted already and cannot be a second time. If this says no,
+        // WhatsApp delivers it again, the library finds it decrypted but not kept, and throws it away. So whoever wrote waits.
+        let items: Vec<Item> = rows.iter().map(pending_item).collect();
+        let mut wait = FIRST_WAIT;
+        loop {
+            match self.put(PENDING_INBOUND, items.clone()).await {
+                Err(error) if !self.is_shut().await => {
+                    tracing::warn!(tenant.id = %self.tenant, error = %error, "a message waits for the database");
+                    tokio::time::sleep(wait).await;
+                    wait = (wait * 2).min(LONGEST_WAIT);
+                }
+                done => return done,
+            }
+        }
     }
 
     async fn delete_pending_inbound_batch(&self, keys: &[PendingInboundKey<'_>]) -> Result<()> {
