@@ -16,7 +16,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use super::World;
 use super::phone::link::Typed;
 use super::phone::send::SendError;
-use super::phone::{Card, Handset, LinkError, Linked};
+use super::phone::{Card, Handset, LinkError, Linked, NewPhone as Settings};
 use super::server::faults::Action;
 use super::wire::digits;
 
@@ -29,6 +29,7 @@ pub fn routes() -> Router<World> {
         .route("/health", get(health))
         .route("/phones", get(list).post(create))
         .route("/phones/{number}", get(show))
+        .route("/phones/{number}/devices", get(devices))
         .route("/phones/{number}/scan", post(scan))
         .route("/phones/{number}/code", post(code))
         .route("/phones/{number}/messages", get(messages))
@@ -92,6 +93,8 @@ struct NewPhone {
     name: String,
     #[serde(default)]
     lid_migrated: bool,
+    #[serde(default)]
+    hosted: bool,
 }
 
 /// One phone, or as many as a benchmark wants in one go.
@@ -124,9 +127,11 @@ async fn create(
 
 fn switch_on(world: &World, wanted: &NewPhone) -> Answer<(Card, bool)> {
     let number = number(&wanted.number)?;
+    let settings =
+        Settings { name: wanted.name.clone(), lid_migrated: wanted.lid_migrated, hosted: wanted.hosted };
     let (handset, fresh) = world
         .phones
-        .switch_on(&number, &wanted.name, wanted.lid_migrated)
+        .switch_on(&number, settings)
         .map_err(|error| Refused(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))?;
     let card = handset.pick_up().card();
     Ok((card, fresh))
@@ -138,6 +143,12 @@ async fn list(State(world): State<World>) -> Json<Vec<Card>> {
 
 async fn show(State(world): State<World>, Path(number): Path<String>) -> Answer<Json<Card>> {
     Ok(Json(find(&world, &number)?.pick_up().card()))
+}
+
+async fn devices(State(world): State<World>, Path(number): Path<String>) -> Answer<impl IntoResponse> {
+    let number = self::number(&number)?;
+    find(&world, &number)?;
+    Ok(Json(world.server.devices_of(&number)))
 }
 
 #[derive(Deserialize)]

@@ -6,9 +6,10 @@
 //! | request | body | answer |
 //! |---|---|---|
 //! | `GET /health` | | `{"ok":true,"root_key":hex}`: the root of the certificate chain |
-//! | `POST /phones` | `{"number","name"?,"lid_migrated"?}` or a list of them | 201 (200 if it was there): a card, or a list |
+//! | `POST /phones` | `{"number","name"?,"lid_migrated"?,"hosted"?}` or a list of them | 201 (200 if it was there): a card, or a list |
 //! | `GET /phones` | | cards: `{"number","name","jid","lid","companions":[device],"code_wanted","messages","unread"}` |
 //! | `GET /phones/{number}` | | one card |
+//! | `GET /phones/{number}/devices` | | `[{"device","online","active","one_time_keys","unacknowledged","push_name"}]` |
 //! | `POST /phones/{number}/scan` | `{"qr"}` | `{"jid","lid","device"}` once the companion has signed |
 //! | `POST /phones/{number}/code` | `{"code"}` | the same |
 //! | `GET /phones/{number}/messages` | `?chat=&count=&wait_ms=` | messages, see below |
@@ -23,13 +24,18 @@
 //! "device","addressing":"pn"|"lid","at_us"}`; `timestamp` is in unix milliseconds, `status` is one of `pending`, `failed`,
 //! `sent`, `delivered`, `read`. With `count` and `wait_ms` the answer waits until there are so many messages.
 //!
+//! A `hosted` phone is a business account kept by a provider: it seals a companion's identity in a way that some clients
+//! refuse. `lid_migrated` phones tell their companions to keep chats by LID.
+//!
 //! Errors are `{"error":sentence}` with 400 (malformed), 404 (no such phone), 409, 410 or 422 (refused, expired, wrong code)
 //! and 504 (the companion did not answer).
 //!
 //! # Faults
 //!
 //! `POST /faults` lays its keys over the plan; `null` restores a key's default. `{"do":[…]}` acts once:
-//! `{"logout":number}`, `{"replace":number}`, `{"close":number}`, `{"stream_error":{"number","code"}}`; `"*"` is everyone.
+//! `"*"` is everyone, and the answer says in `met` how many companions it met:
+//! `{"logout":number}`, `{"replace":number}`, `{"close":number}`, `{"stream_error":{"number","code"}}`.
+//! `next` counts down and 0 means all; shares are between 0 and 1; a script counts what companions send.
 //!
 //! ```json
 //! {"seed":4711,
@@ -37,7 +43,7 @@
 //!  "receipts":{"drop":0.3,"double":0.1,"late":0.5,"late_ms":800,"reorder":false},
 //!  "connect":{"reason":402,"next":1,"number":"79990000001","code":101,"expire":3600},
 //!  "refs":{"count":6,"first_ms":60000,"next_ms":20000,"grace_ms":5000},
-//!  "no_acks":false,"slow_ms":0,"silent":false,
+//!  "no_acks":false,"garble":1,"slow_ms":0,"silent":false,
 //!  "script":[{"at_message":2,"set":{"no_acks":true},"do":[{"logout":"79990000001"}]}]}
 //! ```
 
@@ -50,7 +56,9 @@ mod server;
 mod socket;
 mod wire;
 
+use std::future::IntoFuture as _;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{State, WebSocketUpgrade};
@@ -59,9 +67,11 @@ use axum::routing::get;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use self::phone::Phones;
+use self::phone::{NewPhone, Phones};
 use self::server::Server;
 
+/// How long requests in flight may take to finish after the stop.
+const FAREWELL: Duration = Duration::from_secs(1);
 /// The largest WebSocket message a client may send.
 const MAX_MESSAGE: usize = 16 * 1024 * 1024;
 /// Small, as a thousand connections each hold one.
@@ -86,11 +96,11 @@ pub(crate) struct World {
 /// Serves on `listener` until `stop` is cancelled.
 pub async fn serve(listener: TcpListener, options: Options, stop: CancellationToken) -> anyhow::Result<()> {
     let server = Server::new()?;
-    let phones = Phones::new(Arc::clone(&server));
+    let phones = Phones::new(Arc::clone(&server), stop.clone());
     for wanted in &options.phones {
         let (number, name) = wanted.split_once('=').unwrap_or((wanted, ""));
         let number = wire::digits(number).ok_or_else(|| anyhow::anyhow!("{wanted:?} is no phone number"))?;
-        phones.switch_on(&number, name, false)?;
+        phones.switch_on(&number, NewPhone { name: name.to_owned(), ..NewPhone::default() })?;
     }
     let world = World { server, phones, stop: stop.clone() };
     let app = Router::new()
@@ -100,7 +110,12 @@ pub async fn serve(listener: TcpListener, options: Options, stop: CancellationTo
         // Web clients name the real WhatsApp as their origin, so this one route takes any.
         .route("/ws/chat", get(chat))
         .with_state(world);
-    axum::serve(listener, app).with_graceful_shutdown(stop.cancelled_owned()).await?;
+    let serving = axum::serve(listener, app).with_graceful_shutdown(stop.clone().cancelled_owned());
+    tokio::select! {
+        served = serving.into_future() => served?,
+        // Whoever waits for a message to come may wait a minute; nobody waits that long for a server to go.
+        () = async { stop.cancelled().await; tokio::time::sleep(FAREWELL).await } => {}
+    }
     Ok(())
 }
 

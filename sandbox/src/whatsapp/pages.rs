@@ -20,7 +20,7 @@ use tokio::sync::broadcast::error::RecvError;
 use super::World;
 use super::admin::{await_link, find, number, type_code};
 use super::phone::book::{Chat, Direction, Entry, Status};
-use super::phone::{Card, Phone};
+use super::phone::{Card, NewPhone as Settings, Phone};
 
 /// Nothing from elsewhere, nothing inline; other pages on this machine may show a phone in a frame.
 const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; \
@@ -35,6 +35,7 @@ pub fn routes() -> Router<World> {
         .route("/phone", post(create))
         .route("/phone/{number}", get(show))
         .route("/phone/{number}/screen", get(screen))
+        .route("/phone/{number}/devices", get(devices))
         .route("/phone/{number}/scan", post(scan))
         .route("/phone/{number}/code", post(code))
         .route("/phone/{number}/send", post(send))
@@ -69,6 +70,12 @@ struct PhonePage {
 }
 
 #[derive(Template)]
+#[template(path = "whatsapp/devices.html")]
+struct DevicesPart {
+    card: Card,
+}
+
+#[derive(Template)]
 #[template(path = "whatsapp/screen.html")]
 struct ScreenPart {
     screen: Screen,
@@ -78,6 +85,7 @@ struct ScreenPart {
 struct Screen {
     number: String,
     open: Option<String>,
+    title: String,
     chats: Vec<ChatLine>,
     bubbles: Vec<Bubble>,
     unread: usize,
@@ -85,6 +93,7 @@ struct Screen {
 
 struct ChatLine {
     with: String,
+    title: String,
     last: String,
     time: String,
     unread: usize,
@@ -118,7 +127,8 @@ struct NewPhone {
 
 async fn create(State(world): State<World>, Form(new): Form<NewPhone>) -> Response {
     let made = number(&new.number).ok().and_then(|number| {
-        world.phones.switch_on(&number, new.name.trim(), false).ok()?;
+        let wanted = Settings { name: new.name.trim().to_owned(), ..Settings::default() };
+        world.phones.switch_on(&number, wanted).ok()?;
         Some(number)
     });
     match made {
@@ -154,6 +164,12 @@ async fn screen(
 ) -> Response {
     let Ok(handset) = find(&world, &written) else { return missing() };
     page(&ScreenPart { screen: screen_of(&handset.pick_up(), view.chat.as_deref()) })
+}
+
+async fn devices(State(world): State<World>, Path(written): Path<String>) -> Response {
+    let Ok(handset) = find(&world, &written) else { return missing() };
+    let card = handset.pick_up().card();
+    page(&DevicesPart { card })
 }
 
 #[derive(Deserialize)]
@@ -278,15 +294,21 @@ fn screen_of(phone: &Phone, open: Option<&str>) -> Screen {
     };
     Screen {
         number: phone.number.clone(),
+        title: open.as_deref().map(|chat| name_of(phone, chat)).unwrap_or_default(),
         open,
-        chats: chats.into_iter().map(chat_line).collect(),
+        chats: chats.into_iter().map(|chat| chat_line(phone, chat)).collect(),
         bubbles,
         unread,
     }
 }
 
-fn chat_line(chat: Chat) -> ChatLine {
+fn name_of(phone: &Phone, chat: &str) -> String {
+    phone.names.get(chat).cloned().unwrap_or_else(|| format!("+{chat}"))
+}
+
+fn chat_line(phone: &Phone, chat: Chat) -> ChatLine {
     ChatLine {
+        title: name_of(phone, &chat.with),
         time: clock(chat.last.timestamp),
         last: chat.last.text.chars().take(60).collect(),
         with: chat.with,

@@ -104,7 +104,10 @@ impl Connection {
                         }
                     }
                 }
-                () = sleep_until(leaves) => return Ok(()),
+                () = sleep_until(leaves) => match (&mut self.who, self.server.may_stay(self.link.id)) {
+                    (Who::Candidate { leaves }, Some(left)) => *leaves = Instant::now() + left,
+                    _ => return Ok(()),
+                },
             }
         }
     }
@@ -182,7 +185,6 @@ impl Connection {
             Who::Device(address) => self.server.handle(address, &stanza),
             _ => self.server.handle_candidate(self.link.id, &stanza),
         };
-        self.server.carry_out_due_actions();
         for answer in answers {
             match answer {
                 Out::Stanza(stanza) => self.send(channel, &stanza).await?,

@@ -1,5 +1,7 @@
 //! The WhatsApp sandbox, driven by a real WhatsApp Web client over a real socket.
 
+mod crowd;
+mod forger;
 mod kit;
 mod pages;
 mod pairing;

@@ -14,7 +14,7 @@ async fn the_phones_are_listed_and_shown() {
     stage.post(&format!("/phones/{ANNA}/send"), letter).await;
     stage.messages(SALON, 1).await;
     let (_, chats) = stage.page(&format!("/phone/{SALON}")).await;
-    assert!(chats.contains(&format!("+{ANNA}")) && chats.contains("badge"));
+    assert!(chats.contains(">Anna<") && chats.contains("badge"));
     let (_, screen) = stage.page(&format!("/phone/{SALON}/screen?chat={ANNA}")).await;
     assert!(screen.contains("Есть время на &#60;завтра&#62;?"), "{screen}");
     assert!(screen.contains("Прочитать"));

@@ -74,6 +74,30 @@ async fn a_stale_or_foreign_code_is_refused() {
 }
 
 #[tokio::test]
+async fn references_run_out_on_the_server_too() {
+    let stage = Stage::open().await;
+    stage
+        .post("/faults", json!({ "refs": { "count": 2, "first_ms": 200, "next_ms": 100, "grace_ms": 50 } }))
+        .await;
+    let mut companion = Companion::start(&stage, Arc::default(), None).await;
+    companion.qr().await;
+    companion.expect("disconnect", |event| matches!(event, Event::Disconnected(_)).then_some(())).await;
+    companion.stop().await;
+}
+
+#[tokio::test]
+async fn a_hosted_business_account_is_refused_by_this_client() {
+    let stage = Stage::open().await;
+    stage.post("/phones", json!({ "number": "79990000009", "name": "Hosted", "hosted": true })).await;
+    let mut companion = Companion::start(&stage, Arc::default(), None).await;
+    let qr = companion.qr().await;
+    let (status, answer) = stage.try_post("/phones/79990000009/scan", json!({ "qr": qr })).await;
+    assert_eq!((status, &answer["error"]), (409, &json!("signature-mismatch")));
+    companion.expect("pair error", |event| matches!(event, Event::PairError(_)).then_some(())).await;
+    companion.stop().await;
+}
+
+#[tokio::test]
 async fn a_fifth_companion_is_one_too_many() {
     let stage = Stage::open().await;
     let mut companions = Vec::new();

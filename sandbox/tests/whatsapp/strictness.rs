@@ -1,11 +1,100 @@
 //! What the server refuses, as the real one does.
 
+use base64::Engine as _;
 use serde_json::json;
 use wacore_binary::builder::NodeBuilder;
 use whatsapp_rust::Jid;
 use whatsapp_rust::transport::{TokioWebSocketTransportFactory, TransportFactory as _};
 
+use crate::forger::{Forger, Keys, login};
 use crate::kit::{ANNA, SALON, Stage};
+
+#[tokio::test]
+async fn a_device_that_does_not_sign_is_not_linked() {
+    let stage = Stage::open().await;
+    let keys = Keys::generate();
+    let mut forger = Forger::connect(&stage, &keys.noise, &keys.registration(&keys.identity)).await;
+    let greeting = forger.next().await.expect("references");
+    let reference =
+        greeting.get_optional_child_by_tag(&["pair-device", "ref"]).and_then(|it| it.content_as_string());
+    forger.answer(&greeting, Vec::new()).await;
+    let encode = |bytes: &[u8]| base64::engine::general_purpose::STANDARD.encode(bytes);
+    let (noise, identity) =
+        (keys.noise.public_key.public_key_bytes(), keys.identity.public_key.public_key_bytes());
+    let qr = format!(
+        "{},{},{},{},1",
+        reference.expect("a reference"),
+        encode(noise),
+        encode(identity),
+        encode(&[7; 32])
+    );
+    let scanning = stage.try_post("/phones/79990000001/scan", json!({ "qr": qr }));
+    let signing = async {
+        let question = forger.next().await.expect("pair-success");
+        let sealed = question.get_optional_child_by_tag(&["pair-success", "device-identity"]);
+        let Some(wacore_binary::NodeContent::Bytes(sealed)) = sealed.and_then(|it| it.content.clone()) else {
+            panic!("no identity in {question:?}")
+        };
+        let sealed = waproto::codec::adv_signed_device_identity_hmac_decode(&sealed).expect("a container");
+        let mut signed = waproto::codec::adv_signed_device_identity_decode(&sealed.details.expect("details"))
+            .expect("an identity");
+        signed.device_signature = Some(vec![1; 64]);
+        let bytes = waproto::codec::adv_signed_device_identity_to_vec(&signed);
+        let identity = NodeBuilder::new("device-identity").attr("key-index", 1).bytes(bytes).build();
+        forger
+            .answer(&question, vec![NodeBuilder::new("pair-device-sign").children([identity]).build()])
+            .await;
+        forger.next().await
+    };
+    let ((status, answer), last_word) = tokio::join!(scanning, signing);
+    assert_eq!((status, &answer["error"]), (409, &json!("bad-device-signature")));
+    assert_eq!(last_word.expect("a stream error").tag, "stream:error");
+    assert_eq!(stage.get(&format!("/phones/{SALON}")).await["companions"], json!([]));
+}
+
+#[tokio::test]
+async fn a_registration_with_a_foreign_signature_gets_no_references() {
+    let stage = Stage::open().await;
+    let keys = Keys::generate();
+    let mut forger = Forger::connect(&stage, &keys.noise, &keys.registration(&keys.noise)).await;
+    assert!(forger.next().await.is_none());
+}
+
+#[tokio::test]
+async fn nobody_logs_in_with_another_key() {
+    let stage = Stage::open().await;
+    let salon = stage.linked(SALON).await;
+    for (number, device) in [(SALON, 1), (SALON, 0), (SALON, 9), ("79995550000", 1)] {
+        let keys = Keys::generate();
+        let mut forger = Forger::connect(&stage, &keys.noise, &login(number, device)).await;
+        let failure = forger.next().await.expect("a failure");
+        assert_eq!(failure.tag, "failure");
+        assert_eq!(failure.attrs.get("reason").map(ToString::to_string).as_deref(), Some("401"));
+    }
+    salon.stop().await;
+}
+
+#[tokio::test]
+async fn a_stranger_may_ask_for_nothing() {
+    let stage = Stage::open().await;
+    let keys = Keys::generate();
+    let mut forger = Forger::connect(&stage, &keys.noise, &keys.registration(&keys.identity)).await;
+    forger.next().await.expect("references");
+    let user = NodeBuilder::new("user").attr("jid", Jid::pn(ANNA)).build();
+    let fetch = NodeBuilder::new("iq")
+        .attr("id", "1")
+        .attr("type", "get")
+        .attr("xmlns", "encrypt")
+        .children([NodeBuilder::new("key").children([user]).build()])
+        .build();
+    forger.send(&fetch).await;
+    let refusal = forger.next().await.expect("an answer");
+    assert_eq!(refusal.attrs.get("type").map(ToString::to_string).as_deref(), Some("error"));
+    // A stanza nobody knows ends the conversation of a linked device; a stranger's is not even heard.
+    forger.send(&NodeBuilder::new("nonsense").build()).await;
+    forger.send(&fetch).await;
+    assert!(forger.next().await.is_some());
+}
 
 #[tokio::test]
 async fn plaintext_is_refused() {

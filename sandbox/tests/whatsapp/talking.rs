@@ -45,6 +45,10 @@ async fn reading_is_told_to_whoever_wrote() {
     salon.client.mark_as_read(&Jid::pn(ANNA), None, &[heard.id.as_str()]).await.expect("marked");
     assert_eq!(answer["id"], json!(heard.id));
     stage.until(&format!("/phones/{ANNA}/messages"), |it| it[1]["status"] == "read").await;
+    // What the companion has read is read on the salon's phone too.
+    stage.until(&format!("/phones/{SALON}"), |card| card["unread"] == 0).await;
+    // Nothing waits that was acknowledged.
+    stage.until(&format!("/phones/{SALON}/devices"), |it| it[1]["unacknowledged"] == 0).await;
     salon.stop().await;
 }
 
@@ -63,6 +67,28 @@ async fn answers_come_from_a_number_or_from_a_lid() {
     let messages = stage.messages(ANNA, 6).await;
     assert_eq!(messages.iter().filter(|it| it["direction"] == "in").count(), 3);
     salon.stop().await;
+}
+
+#[tokio::test]
+async fn an_account_that_lives_by_lid_is_served_alike() {
+    let stage = Stage::open().await;
+    let number = "79990000011";
+    stage.post("/phones", json!({ "number": number, "name": "Salon Lilac", "lid_migrated": true })).await;
+    let mut first = stage.linked(number).await;
+    let mut second = stage.linked(number).await;
+    let id = first.send(ANNA, "Здравствуйте").await;
+    assert_eq!(stage.messages(ANNA, 1).await[0]["chat"], json!(number));
+    first.receipt(&id, "Delivered").await;
+    assert!(second.copy_of("Здравствуйте").await.from_me);
+    for by in ["pn", "lid"] {
+        stage.post(&format!("/phones/{ANNA}/send"), json!({ "to": number, "text": by, "by": by })).await;
+        assert_eq!(first.text().await.text, by);
+        assert_eq!(second.text().await.text, by);
+        second.send(ANNA, "Хорошо").await;
+    }
+    stage.messages(ANNA, 5).await;
+    first.stop().await;
+    second.stop().await;
 }
 
 #[tokio::test]
@@ -100,6 +126,23 @@ async fn two_salons_may_write_to_each_other() {
 }
 
 #[tokio::test]
+async fn a_device_linked_later_is_written_to_as_well() {
+    let stage = Stage::open().await;
+    let mut salon = stage.linked(SALON).await;
+    salon.send(ANNA, "до").await;
+    stage.messages(ANNA, 1).await;
+    let mut desktop = stage.linked(ANNA).await;
+    // The first message may still miss the new device: the acknowledgement says that the list is stale.
+    for text in ["раз", "два", "три"] {
+        let id = salon.send(ANNA, text).await;
+        assert_eq!(salon.ack(&id).await, None);
+    }
+    assert!(["раз", "два", "три"].contains(&desktop.text().await.text.as_str()));
+    salon.stop().await;
+    desktop.stop().await;
+}
+
+#[tokio::test]
 async fn the_registered_are_told_from_the_others() {
     let stage = Stage::open().await;
     let salon = stage.linked(SALON).await;
@@ -127,6 +170,18 @@ async fn what_was_missed_is_delivered_on_return() {
     assert!(heard.iter().all(|it| it.offline), "{heard:?}");
     salon.connected().await;
     assert!(stage.stats("logins_ik").await >= 1, "a returning client uses IK");
+    salon.stop().await;
+}
+
+#[tokio::test]
+async fn a_companion_that_comes_back_is_there_at_once() {
+    let stage = Stage::open().await;
+    let salon = stage.linked(SALON).await;
+    let started = std::time::Instant::now();
+    let mut salon = salon.restart(&stage).await;
+    salon.connected().await;
+    // A client that has not learned its own name waits ten seconds for it at every start.
+    assert!(started.elapsed().as_secs() < 8, "{:?}", started.elapsed());
     salon.stop().await;
 }
 

@@ -117,6 +117,78 @@ async fn receipts_get_lost_doubled_and_out_of_order() {
 }
 
 #[tokio::test]
+async fn a_spoiled_message_is_asked_for_again() {
+    let stage = Stage::open().await;
+    let mut salon = stage.linked(SALON).await;
+    stage.post("/faults", json!({ "garble": 1 })).await;
+    salon.send(ANNA, "первое, с помехами").await;
+    assert_eq!(stage.messages(ANNA, 1).await[0]["text"], "первое, с помехами");
+    // Once more in an open session, and towards the companion.
+    stage.post(&format!("/phones/{ANNA}/send"), json!({ "to": SALON, "text": "слышу" })).await;
+    assert_eq!(salon.text().await.text, "слышу");
+    for turn in ["второе", "третье"] {
+        stage.post("/faults", json!({ "garble": 1 })).await;
+        salon.send(ANNA, turn).await;
+    }
+    stage.messages(ANNA, 4).await;
+    for (turn, by) in [("раз", "pn"), ("два", "lid")] {
+        stage.post("/faults", json!({ "garble": 1 })).await;
+        stage.post(&format!("/phones/{ANNA}/send"), json!({ "to": SALON, "text": turn, "by": by })).await;
+        assert_eq!(salon.text().await.text, turn);
+    }
+    salon.stop().await;
+}
+
+#[tokio::test]
+async fn unacknowledged_and_late() {
+    let stage = Stage::open().await;
+    let mut salon = stage.linked(SALON).await;
+    stage.post("/faults", json!({ "no_acks": true, "slow_ms": 5 })).await;
+    let id = salon.send(ANNA, "без ответа").await;
+    salon.receipt(&id, "Delivered").await;
+    assert!(!salon.has_seen(|event| matches!(event, Event::ServerAck(ack) if ack.id == id)));
+
+    stage
+        .post(
+            "/faults",
+            json!({ "no_acks": null, "slow_ms": null, "receipts": { "late": 1.0, "late_ms": 200 } }),
+        )
+        .await;
+    let sent = std::time::Instant::now();
+    let id = salon.send(ANNA, "поздно").await;
+    assert_eq!(salon.ack(&id).await, None);
+    salon.receipt(&id, "Delivered").await;
+    assert!(sent.elapsed().as_millis() >= 200);
+    salon.stop().await;
+}
+
+#[tokio::test]
+async fn a_stream_error_is_survived() {
+    let stage = Stage::open().await;
+    let mut salon = stage.linked(SALON).await;
+    let action = json!({ "stream_error": { "number": SALON, "code": 503 } });
+    stage.post("/faults", json!({ "do": [action] })).await;
+    salon.connected().await;
+    salon.send(ANNA, "снова здесь").await;
+    stage.messages(ANNA, 1).await;
+    salon.stop().await;
+}
+
+#[tokio::test]
+async fn a_silent_server_is_noticed() {
+    let stage = Stage::open().await;
+    let mut salon = stage.linked(SALON).await;
+    let warm = salon.send(ANNA, "пока слышно").await;
+    assert_eq!(salon.ack(&warm).await, None);
+    stage.post("/faults", json!({ "silent": true })).await;
+    let id = salon.send(ANNA, "никто не отвечает").await;
+    assert_eq!(stage.messages(ANNA, 0).await.len(), 1);
+    stage.post("/faults", json!({ "silent": false })).await;
+    assert_eq!(salon.ack(&id).await, None);
+    salon.stop().await;
+}
+
+#[tokio::test]
 async fn a_script_acts_at_its_message() {
     let stage = Stage::open().await;
     let mut salon = stage.linked(SALON).await;

@@ -146,6 +146,15 @@ impl Book {
             .collect()
     }
 
+    /// The same, for messages that were read on another device.
+    pub fn read_elsewhere(&mut self, ids: &[String]) {
+        for entry in &mut self.0 {
+            if entry.direction == Direction::In && ids.contains(&entry.id) {
+                (entry.status, entry.ticks) = (Status::Read, ticks(Status::Read));
+            }
+        }
+    }
+
     pub fn entries(&self, chat: Option<&str>) -> Vec<Entry> {
         self.0.iter().filter(|entry| chat.is_none_or(|chat| entry.chat == chat)).cloned().collect()
     }

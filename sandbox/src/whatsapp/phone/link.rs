@@ -15,6 +15,8 @@ use super::{LinkError, Linked, Phone};
 use crate::whatsapp::wire::{attr, child_bytes, child_key, el, iq, jid_attr, leaf, now_secs, token};
 
 const ACCOUNT_SIGNATURE_PREFIX: [u8; 2] = [6, 0];
+/// Business accounts kept by a provider seal with this prefix but sign like everybody.
+const HOSTED_PREFIX: [u8; 2] = [6, 5];
 const KEY_INDEX_LIST_PREFIX: [u8; 2] = [6, 2];
 const DEEP_LINK: &str = "https://wa.me/settings/linked_devices#";
 
@@ -194,9 +196,13 @@ impl Phone {
             ..Default::default()
         }
         .encode_to_vec();
-        let hmac = hmac_sha256(&scanned.secret, &signed).to_vec();
-        let sealed =
-            wa::ADVSignedDeviceIdentityHMAC { details: Some(signed), hmac: Some(hmac), ..Default::default() };
+        let prefix: &[u8] = if self.hosted { &HOSTED_PREFIX } else { &[] };
+        let hmac = hmac_sha256(&scanned.secret, &[prefix, &signed].concat()).to_vec();
+        let sealed = wa::ADVSignedDeviceIdentityHMAC {
+            details: Some(signed),
+            hmac: Some(hmac),
+            account_type: self.hosted.then_some(wa::ADVEncryptionType::HOSTED),
+        };
         Ok(sealed.encode_to_vec())
     }
 

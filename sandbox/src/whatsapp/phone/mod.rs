@@ -7,6 +7,7 @@ pub mod book;
 pub mod link;
 mod receive;
 pub mod send;
+mod settings;
 mod signal;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -14,6 +15,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use serde::Serialize;
 use tokio::sync::{broadcast, mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
 use wacore_binary::{Jid, Node, NodeRef};
 
 use self::book::Book;
@@ -31,6 +33,7 @@ const CHANGES: usize = 1_024;
 /// All phones of this sandbox.
 pub struct Phones {
     server: Arc<Server>,
+    stop: CancellationToken,
     handsets: RwLock<BTreeMap<String, Arc<Handset>>>,
     /// Says whose screen changed.
     changes: broadcast::Sender<String>,
@@ -46,6 +49,8 @@ pub struct Phone {
     pub lid: String,
     pub name: String,
     pub book: Book,
+    /// A business account kept by a provider, which some clients cannot link.
+    hosted: bool,
     server: Arc<Server>,
     address: Address,
     signal: Signal,
@@ -59,8 +64,19 @@ pub struct Phone {
     raw_id: u32,
     app_state_key: ([u8; 6], [u8; 32]),
     shared_key_with: HashSet<u16>,
+    name_published: bool,
     /// LID to number, as far as it was learned.
     numbers: HashMap<String, String>,
+    /// Number to the name its owner goes by.
+    pub names: HashMap<String, String>,
+}
+
+/// What one may choose about a phone when it is switched on.
+#[derive(Debug, Clone, Default)]
+pub struct NewPhone {
+    pub name: String,
+    pub lid_migrated: bool,
+    pub hosted: bool,
 }
 
 /// A companion that was just linked.
@@ -112,18 +128,13 @@ impl Card {
 }
 
 impl Phones {
-    pub fn new(server: Arc<Server>) -> Arc<Self> {
+    pub fn new(server: Arc<Server>, stop: CancellationToken) -> Arc<Self> {
         let (changes, _) = broadcast::channel(CHANGES);
-        Arc::new(Self { server, handsets: RwLock::default(), changes })
+        Arc::new(Self { server, stop, handsets: RwLock::default(), changes })
     }
 
     /// Switches a phone on. The same number again gives the same phone.
-    pub fn switch_on(
-        &self,
-        number: &str,
-        name: &str,
-        lid_migrated: bool,
-    ) -> anyhow::Result<(Arc<Handset>, bool)> {
+    pub fn switch_on(&self, number: &str, new: NewPhone) -> anyhow::Result<(Arc<Handset>, bool)> {
         let mut handsets = self.handsets.write().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = handsets.get(number) {
             return Ok((Arc::clone(known), false));
@@ -132,16 +143,17 @@ impl Phones {
         let signal = Signal::generate()?;
         let lid = self.server.enlist(NewAccount {
             number: number.to_owned(),
-            name: name.to_owned(),
-            lid_migrated,
+            name: new.name.clone(),
+            lid_migrated: new.lid_migrated,
             identity: signal.identity_public(),
             link: Link::new(0, tx),
         });
         let mut phone = Phone {
             number: number.to_owned(),
             lid,
-            name: name.to_owned(),
+            name: new.name,
             book: Book::default(),
+            hosted: new.hosted,
             server: Arc::clone(&self.server),
             address: Address { number: number.to_owned(), device: 0 },
             raw_id: signal.registration,
@@ -154,11 +166,14 @@ impl Phones {
             next_key_index: 1,
             app_state_key: ([0, 0, 0, 0, 0, 1], rand::random()),
             shared_key_with: HashSet::new(),
+            name_published: false,
             numbers: HashMap::new(),
+            names: HashMap::new(),
         };
         phone.refill()?;
         let handset = Arc::new(Handset { phone: Mutex::new(phone) });
-        tokio::spawn(read_mail(Arc::clone(&handset), mailbox));
+        let reading = read_mail(Arc::clone(&handset), mailbox);
+        tokio::spawn(self.stop.clone().run_until_cancelled_owned(reading));
         handsets.insert(number.to_owned(), Arc::clone(&handset));
         Ok((handset, true))
     }

@@ -20,6 +20,9 @@ impl Phone {
         }
         let Some(number) = self.number_of(&from) else { return };
         let address = ProtocolAddress::new(&number, u32::from(from.device).into());
+        if let Some(name) = attr(stanza, "notify").filter(|name| !name.is_empty() && number != self.number) {
+            self.names.insert(number.clone(), name.into_owned());
+        }
         for enc in stanza.get_children_by_tag("enc") {
             let kind = attr(enc, "type").unwrap_or_default();
             let sealed = enc.content_bytes().unwrap_or_default();
@@ -138,6 +141,12 @@ impl Phone {
             .filter_map(|item| attr(item, "id"));
         let ids: Vec<String> =
             attr(stanza, "id").into_iter().chain(listed).map(|id| id.into_owned()).collect();
+        // Read on a companion of this account: what came in is read here as well.
+        let reader = jid_attr(stanza, "from").and_then(|from| self.number_of(&from));
+        if reader.as_deref() == Some(&self.number) && jid_attr(stanza, "recipient").is_some() {
+            self.book.read_elsewhere(&ids);
+            return self.changed();
+        }
         let status = match attr(stanza, "type").as_deref() {
             None | Some("") => Status::Delivered,
             Some("read" | "played") => Status::Read,

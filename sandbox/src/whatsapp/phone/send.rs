@@ -115,6 +115,7 @@ impl Phone {
 
     /// Gives a companion the key that the account's settings are sealed with.
     pub(super) fn share_app_state_key(&mut self, device: u16) {
+        self.publish_name();
         let (key_id, key_data) = self.app_state_key;
         let share = wa::message::AppStateSyncKeyShare {
             keys: vec![wa::message::AppStateSyncKey {

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
+use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 use wacore_binary::Node;
 
@@ -59,6 +60,7 @@ pub struct SignedKey {
 #[derive(Default)]
 pub struct OneTimeKeys {
     waiting: VecDeque<(u32, [u8; 32])>,
+    ids: HashSet<u32>,
     spent: HashSet<[u8; 32]>,
 }
 
@@ -68,15 +70,21 @@ impl OneTimeKeys {
         if self.spent.contains(&key) {
             return false;
         }
-        self.waiting.retain(|(known, _)| *known != id);
-        if self.waiting.len() < ONE_TIME_KEYS_LIMIT {
-            self.waiting.push_back((id, key));
+        if !self.ids.insert(id) {
+            self.waiting.retain(|(known, _)| *known != id);
+        }
+        self.waiting.push_back((id, key));
+        if self.waiting.len() > ONE_TIME_KEYS_LIMIT
+            && let Some((oldest, _)) = self.waiting.pop_front()
+        {
+            self.ids.remove(&oldest);
         }
         true
     }
 
     pub fn take(&mut self) -> Option<(u32, [u8; 32])> {
         let (id, key) = self.waiting.pop_front()?;
+        self.ids.remove(&id);
         self.spent.insert(key);
         Some((id, key))
     }
@@ -147,7 +155,33 @@ pub struct NewAccount {
     pub link: Link,
 }
 
+/// A device as one sees it from outside.
+#[derive(Debug, Serialize)]
+pub struct DeviceView {
+    device: u16,
+    online: bool,
+    active: bool,
+    one_time_keys: usize,
+    unacknowledged: usize,
+    push_name: Option<String>,
+}
+
 impl Server {
+    pub fn devices_of(&self, number: &str) -> Vec<DeviceView> {
+        let state = self.state();
+        let devices = state.accounts.get(number).into_iter().flat_map(|account| &account.devices);
+        devices
+            .map(|(id, device)| DeviceView {
+                device: *id,
+                online: device.link.is_some(),
+                active: device.active,
+                one_time_keys: device.one_time_keys.len(),
+                unacknowledged: device.backlog.len(),
+                push_name: device.push_name.clone(),
+            })
+            .collect()
+    }
+
     /// Registers a phone as device 0 of a new account and returns the LID it got.
     pub fn enlist(&self, new: NewAccount) -> String {
         let mut state = self.state();

@@ -20,6 +20,8 @@ pub struct Plan {
     pub refs: Refs,
     /// Companions' messages are routed but never acknowledged.
     pub no_acks: bool,
+    /// So many ciphertexts are spoiled on their way, and have to be asked for again.
+    pub garble: u32,
     /// Every stanza to a companion waits this long.
     pub slow_ms: u64,
     /// Half-open sockets: nothing is read or written any more, and nobody hangs up.
@@ -84,7 +86,7 @@ impl Default for Refs {
     }
 }
 
-/// At the nth message from now on, `set` is laid over the plan and `do` is done.
+/// At the nth message that companions send from now on, `set` is laid over the plan and `do` is done.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Step {
@@ -215,6 +217,12 @@ impl Faults {
             self.plan.connect = None;
         }
         Some(node)
+    }
+
+    pub fn garble(&mut self) -> bool {
+        let spoiled = self.plan.garble > 0;
+        self.plan.garble = self.plan.garble.saturating_sub(1);
+        spoiled
     }
 
     pub fn swallow_ack(&self) -> bool {

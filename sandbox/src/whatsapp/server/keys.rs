@@ -56,7 +56,7 @@ impl Server {
         }
         let first = !std::mem::replace(&mut device.has_bundle, true);
         if first && from.device != 0 {
-            self.tell_phone_of_devices(&mut state, &from.number);
+            self.announce_devices(&mut state, &from.number);
         }
         iq_result(request, Vec::new())
     }

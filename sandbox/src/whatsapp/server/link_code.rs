@@ -14,7 +14,7 @@ const VALIDITY: Duration = Duration::from_secs(180);
 pub struct LinkCode {
     pub connection: u64,
     pub number: String,
-    expires: Instant,
+    pub expires: Instant,
 }
 
 impl Server {

@@ -8,7 +8,7 @@ use wacore_binary::{Jid, Node, NodeRef, SERVER_JID};
 use super::stats::Stats;
 use super::{Address, Link, Out, Server, State};
 use crate::whatsapp::noise::Established;
-use crate::whatsapp::wire::{attr, el, iq_error, iq_result, jid_attr, now_secs, stream_error, token};
+use crate::whatsapp::wire::{attr, el, iq_error, iq_result, jid_attr, leaf, now_secs, stream_error, token};
 
 pub enum Admission {
     Welcome(Address),
@@ -111,7 +111,7 @@ impl Server {
             }
             out.extend([Out::Stanza(conflict("device_removed")), Out::Close]);
         }
-        self.tell_phone_of_devices(&mut state, &from.number);
+        self.announce_devices(&mut state, &from.number);
         out
     }
 
@@ -157,30 +157,38 @@ impl Server {
         }
         if end == CompanionEnd::LoggedOut {
             for number in targets.iter().map(|target| target.number.clone()).collect::<Vec<_>>() {
-                self.tell_phone_of_devices(&mut state, &number);
+                self.announce_devices(&mut state, &number);
             }
         }
         targets.len()
     }
 
-    /// The account's own phone learns which companions there are, and can write to them.
-    pub(super) fn tell_phone_of_devices(&self, state: &mut State, number: &str) {
+    /// Every device of the account learns which others there are; the phone also which of them can be written to.
+    pub(super) fn announce_devices(&self, state: &mut State, number: &str) {
         let Some(account) = state.accounts.get(number) else { return };
-        let devices = account.devices.iter().map(|(id, device)| {
-            el("device")
-                .attr("jid", Jid::pn_device(number, *id))
-                .attr("key-index", device.key_index)
-                .attr("ready", device.has_bundle)
+        let note = |reader: u16| {
+            let devices = account.devices.iter().map(|(id, device)| {
+                let jid = Jid::pn_device(number, *id);
+                let entry = el("device").attr("jid", jid).attr("key-index", device.key_index);
+                if reader == 0 { entry.attr("ready", device.has_bundle).build() } else { entry.build() }
+            });
+            let list = account.key_index_list.as_ref().map(|(signed, stamp)| {
+                let mut list = leaf("key-index-list", signed.clone());
+                list.attrs.insert("ts", *stamp);
+                list
+            });
+            el("notification")
+                .attr("from", Jid::pn(number))
+                .attr("type", "account_sync")
+                .attr("id", token(8))
+                .attr("t", now_secs())
+                .children([el("devices").children(devices.chain(list)).build()])
                 .build()
-        });
-        let note = el("notification")
-            .attr("from", Jid::pn(number))
-            .attr("type", "account_sync")
-            .attr("id", token(8))
-            .attr("t", now_secs())
-            .children([el("devices").children(devices).build()])
-            .build();
-        self.deliver(state, &Address { number: number.to_owned(), device: 0 }, note);
+        };
+        let notes: Vec<(u16, Node)> = account.devices.keys().map(|reader| (*reader, note(*reader))).collect();
+        for (device, note) in notes {
+            self.deliver(state, &Address { number: number.to_owned(), device }, note);
+        }
     }
 
     pub fn connection_opened(&self) {

@@ -123,6 +123,12 @@ impl Server {
 
     /// Takes a stanza from a linked device or a phone and returns what it is answered at once.
     pub fn handle(self: &Arc<Self>, from: &Address, stanza: &NodeRef<'_>) -> Vec<Out> {
+        let answers = self.answer(from, stanza);
+        self.carry_out_due_actions();
+        answers
+    }
+
+    fn answer(self: &Arc<Self>, from: &Address, stanza: &NodeRef<'_>) -> Vec<Out> {
         match stanza.tag.as_ref() {
             "iq" => self.iq(from, stanza),
             "message" => self.message(from, stanza),

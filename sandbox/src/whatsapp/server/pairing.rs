@@ -22,9 +22,6 @@ use crate::whatsapp::wire::{
 };
 
 const DEVICE_SIGNATURE_PREFIX: [u8; 2] = [6, 1];
-/// How long an unpaired connection may linger after its last reference.
-const AFTERLIFE: Duration = Duration::from_secs(20);
-
 /// A connection that belongs to no account yet.
 pub struct Candidate {
     pub link: Link,
@@ -74,7 +71,14 @@ impl Server {
             .build();
         candidate.link.send(greeting);
         state.candidates.insert(candidate.link.id, candidate);
-        Ok(valid + AFTERLIFE)
+        Ok(valid + Duration::from_millis(refs.grace_ms))
+    }
+
+    /// How much longer a candidate may stay whose references are used up: while a code of its is still good.
+    pub fn may_stay(&self, connection: u64) -> Option<Duration> {
+        let state = self.state();
+        let code = state.link_codes.values().find(|code| code.connection == connection)?;
+        code.expires.checked_duration_since(Instant::now()).filter(|left| !left.is_zero())
     }
 
     /// Takes a stanza from a connection that belongs to no account.

@@ -21,6 +21,9 @@ impl Server {
         Stats::count(&self.stats.receipts);
         let acknowledged = vec![Out::Stanza(ack("receipt", stanza, None))];
         let mut state = self.state();
+        if matches!(kind.as_ref(), "read" | "read-self") && from.device != 0 {
+            self.tell_own_phone(&mut state, from, stanza);
+        }
         let Some(targets) = targets(&state, from, stanza, &kind) else { return acknowledged };
         let forwarded = forwarded(&state, from, stanza, &kind);
         let (Some(forwarded), false) = (forwarded, targets.is_empty()) else { return acknowledged };
@@ -42,6 +45,15 @@ impl Server {
         }
         acknowledged
     }
+
+    /// What was read on a companion is read on the phone too.
+    fn tell_own_phone(&self, state: &mut State, from: &Address, stanza: &NodeRef<'_>) {
+        let Some(mut read) = forwarded(state, from, stanza, "read") else { return };
+        if let Some(chat) = jid_attr(stanza, "to") {
+            read.attrs.insert("recipient", chat.to_non_ad());
+        }
+        self.deliver(state, &Address { number: from.number.clone(), device: 0 }, read);
+    }
 }
 
 /// A receipt goes to every device of whoever wrote the message; a request to repeat goes to the one that sent it.
@@ -49,7 +61,9 @@ fn targets(state: &State, from: &Address, stanza: &NodeRef<'_>, kind: &str) -> O
     let to = jid_attr(stanza, "to")?;
     let number = state.number_of(&to)?.to_owned();
     let account = state.accounts.get(&number)?;
-    if matches!(kind, "sender" | "peer_msg" | "hist_sync") || (number == from.number && kind != "retry") {
+    if matches!(kind, "sender" | "peer_msg" | "hist_sync" | "read-self" | "played-self")
+        || (number == from.number && kind != "retry")
+    {
         return None;
     }
     let wanted = |device: &u16| kind != "retry" || *device == to.device;

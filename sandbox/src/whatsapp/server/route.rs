@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use wacore_binary::{Jid, Node, NodeRef};
+use wacore_binary::{Jid, Node, NodeContent, NodeRef};
 
 use super::stats::Stats;
 use super::{Address, Out, Server, State, ack};
@@ -17,7 +17,9 @@ impl Server {
             return vec![Out::Stanza(ack("message", stanza, Some(BAD_STANZA)))];
         };
         self.stats.saw(&id, Jid::pn_device(from.number.as_str(), from.device).to_string(), to.to_string());
-        self.faults().message_passed();
+        if from.device != 0 {
+            self.faults().message_passed();
+        }
         let parcels = parcels(stanza, &to);
         let sealed = !parcels.is_empty() && parcels.iter().all(|(_, enc)| is_sealed(enc));
         let empty_fan_out = parcels.is_empty() && stanza.get_optional_child("participants").is_some();
@@ -83,6 +85,9 @@ impl Server {
             forwarded = forwarded.attr("sender_lid", Jid::lid(sender.lid.as_str()));
         }
         let mut parts = vec![enc.to_owned()];
+        if attr(stanza, "category").is_none() && self.faults().garble() {
+            spoil(&mut parts[0]);
+        }
         // A first message from a companion proves that the account knows it.
         if from.device != 0 && attr(enc, "type").as_deref() == Some("pkmsg") {
             let identity = stanza.get_optional_child("device-identity").and_then(|it| it.content_bytes());
@@ -137,6 +142,15 @@ fn parcels<'n, 'a>(stanza: &'n NodeRef<'a>, to: &Jid) -> Vec<(Jid, &'n NodeRef<'
 fn is_sealed(enc: &NodeRef<'_>) -> bool {
     let known = matches!(attr(enc, "type").as_deref(), Some("msg" | "pkmsg"));
     known && enc.content_bytes().is_some_and(|bytes| bytes.len() > 16 && bytes[0] & 0x0F == 3)
+}
+
+/// Flips a bit of the seal, as a faulty line would.
+fn spoil(enc: &mut Node) {
+    if let Some(NodeContent::Bytes(bytes)) = &mut enc.content
+        && let Some(last) = bytes.last_mut()
+    {
+        *last ^= 1;
+    }
 }
 
 fn static_key(key: &str) -> &'static str {
