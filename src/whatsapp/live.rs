@@ -37,7 +37,7 @@ impl LiveGateway {
         guard::check(settings.ws_url.as_deref()).map_err(anyhow::Error::msg)?;
         let http = Http::new()?;
         let context = Arc::new(Context {
-            sockets: Sockets::new(&settings),
+            sockets: Sockets::new(&settings)?,
             version: Version::new(&settings, http.clone()),
             registry: Registry::new(),
             settings,

@@ -5,6 +5,7 @@
 //! A session is owned by one task ([`live::LiveGateway`] finds it), its keys rest in a [`vault::Vault`] that the floor above
 //! brings along, and what happens to it goes to a [`gateway::Sink`].
 
+mod ending;
 pub mod error;
 pub mod gateway;
 pub mod guard;

@@ -116,7 +116,11 @@ fn notice_of(event: &Event) -> Option<Notice> {
         }
         Event::Connected(_) => Notice::Connected,
         Event::Disconnected(end) => Notice::Disconnected { reason: end.reason.to_string() },
-        Event::LoggedOut(out) => Notice::LoggedOut { reason: format!("{:?}", out.reason) },
+        // A locked account may be unlocked again; what became of the device is then told at the next login.
+        Event::LoggedOut(out) if out.reason == ConnectFailureReason::AccountLocked => {
+            Notice::Banned { expires_in: None, reason: "WhatsApp locked the account".to_owned() }
+        }
+        Event::LoggedOut(_) => Notice::LoggedOut { reason: "the device was removed on the phone".to_owned() },
         Event::StreamReplaced(_) => Notice::Replaced,
         Event::TemporaryBan(ban) => Notice::Banned {
             expires_in: Some(ban.expire.to_std().unwrap_or_default()),

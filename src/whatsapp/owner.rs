@@ -9,10 +9,11 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use whatsapp_rust::bot::{Bot, BotBuilderError, BotHandle};
+use whatsapp_rust::futures::channel::oneshot;
 use whatsapp_rust::prelude::{Client, wa};
-use whatsapp_rust::traits::DeviceStore as _;
+use whatsapp_rust::traits::{Backend, DeviceStore as _};
 use whatsapp_rust::wacore::store::DevicePropsOverride;
-use whatsapp_rust::{CacheConfig, MsgSecretPolicy};
+use whatsapp_rust::{CacheConfig, MsgSecretPolicy, NodeFilter, OwnedNodeRef};
 
 use super::error::Error;
 use super::gateway::Sink;
@@ -52,7 +53,11 @@ pub(super) struct Owner {
 pub(super) struct Running {
     pub(super) handle: BotHandle,
     pub(super) client: Arc<Client>,
+    pub(super) store: Arc<WaStore>,
     pub(super) notices: mpsc::UnboundedReceiver<Notice>,
+    /// WhatsApp's welcome, listened for while the account's name is not known: it says it. Without a name the library would
+    /// wait up to ten seconds at every start for app state that may never come.
+    pub(super) login: Option<oneshot::Receiver<Arc<OwnedNodeRef>>>,
 }
 
 /// What the owner does next.
@@ -101,6 +106,11 @@ impl Owner {
             Some(Command::Pair(by, reply)) => {
                 let opened = self.open().await;
                 self.begin(opened, reply, Some(by))
+            }
+            // A ban is waited out: knocking during it makes it longer.
+            Some(Command::Restore(reply)) if self.status.state() == SessionState::Banned => {
+                let _ = reply.send(Ok(()));
+                Next::Rest(until)
             }
             Some(Command::Restore(reply)) => {
                 let opened = match self.is_linked().await {
@@ -193,7 +203,7 @@ impl Owner {
             .with_os("Salonbridge")
             .with_platform_type(wa::device_props::PlatformType::CHROME);
         let built = Bot::builder()
-            .with_backend_arc(store)
+            .with_backend_arc(Arc::clone(&store) as Arc<dyn Backend>)
             .with_transport_factory(context.sockets.clone())
             .with_http_client(context.http.clone())
             .with_version(version)
@@ -212,19 +222,22 @@ impl Owner {
             other => Error::Library(other.into()),
         })?;
         let client = bot.client();
+        let unnamed = client.push_name().is_empty();
+        let login = unnamed.then(|| client.wait_for_node(NodeFilter::tag("success")));
         let handle = bot.spawn();
-        Ok(Running { handle, client, notices })
+        Ok(Running { handle, client, store, notices, login })
     }
 
     /// Ends a client: saves what it has to save and waits until nothing of it uses the keys any more.
     pub(super) async fn close(&self, running: Running) {
         const LONGEST: Duration = Duration::from_secs(30);
         self.status.set_client(None);
-        let Running { handle, client, notices } = running;
-        drop(client);
+        let Running { handle, client, store, notices, login } = running;
+        drop((client, login));
         if tokio::time::timeout(LONGEST, handle.shutdown()).await.is_err() {
             tracing::error!(tenant.id = %self.tenant, "a WhatsApp session did not end within 30 s and was cut off");
         }
+        store.shut().await;
         drop(notices);
     }
 

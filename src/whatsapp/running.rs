@@ -5,43 +5,34 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use tokio::time::Instant;
+use whatsapp_rust::OwnedNodeRef;
+use whatsapp_rust::futures::channel::oneshot;
 
-use super::error::Error;
+use super::ending::End;
 use super::inbound::own_phone;
 use super::notice::Notice;
 use super::owner::{Next, Owner, Running};
 use super::pairing::{Pairing, ask_code};
-use super::registry::{Command, Reply};
 use super::vault::Item;
 use crate::domain::session::{PairBy, Refusal, SessionEvent, SessionState};
+
+type Welcome = oneshot::Receiver<Arc<OwnedNodeRef>>;
 
 const MARK: &str = "mark";
 /// Kept once the owner was told that the phone is linked, so that a crash in between does not swallow it.
 const LINKED_TOLD: &str = "linked";
 
 /// A client's life as its owner sees it.
-struct Life {
-    running: Running,
+pub(super) struct Life {
+    pub(super) running: Running,
     /// While the phone is not linked.
-    pairing: Option<Pairing>,
+    pub(super) pairing: Option<Pairing>,
     /// When people hear that WhatsApp does not answer.
     patience: Option<Instant>,
     /// When WhatsApp is asked to deliver again.
     redeliver: Option<Instant>,
     /// A code by number, being asked for.
     asking: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
-}
-
-/// How a client's life ends.
-enum End {
-    Next(Next),
-    /// Restarted at once, for codes this connection cannot give.
-    Again(PairBy),
-    Stopped(Reply<()>),
-    Forgotten(Reply<Result<(), Error>>),
-    /// The phone or WhatsApp removed the device: its keys are worth nothing.
-    LoggedOut(String),
-    Halted,
 }
 
 impl Owner {
@@ -76,6 +67,7 @@ impl Owner {
             let alarm = [life.patience, life.redeliver].into_iter().flatten().min();
             let ended = tokio::select! {
                 biased;
+                welcome = named(&mut life.running.login) => { life.take_name(welcome).await; None }
                 Some(notice) = life.running.notices.recv() => self.hear(life, notice).await,
                 Some(command) = self.commands.recv() => self.obey(life, command).await,
                 () = asked(&mut life.asking) => { life.asking = None; None }
@@ -239,7 +231,7 @@ impl Owner {
         }
     }
 
-    async fn refused(&mut self, why: Refusal, detail: &str) -> End {
+    pub(super) async fn refused(&mut self, why: Refusal, detail: &str) -> End {
         self.tell(SessionEvent::PairingRefused { why, detail: detail.to_owned() }).await;
         self.tell_state(SessionState::Unpaired, detail, None).await;
         End::Next(Next::Leave)
@@ -278,120 +270,25 @@ impl Owner {
         self.tell_state(SessionState::Offline, "the connection ended", None).await;
         End::Next(Next::Rest(Some(self.next_try())))
     }
-
-    async fn obey(&mut self, life: &mut Life, command: Command) -> Option<End> {
-        match command {
-            Command::Pair(by, reply) => {
-                let _ = reply.send(Ok(()));
-                return self.pair_again(life, by).await;
-            }
-            Command::CancelPairing(reply) if life.pairing.is_some() => {
-                self.tell_state(SessionState::Unpaired, "cancelled", None).await;
-                return Some(End::Stopped(reply));
-            }
-            Command::CancelPairing(reply) => {
-                let _ = reply.send(());
-            }
-            Command::Restore(reply) => {
-                let _ = reply.send(if life.pairing.is_some() { Err(Error::NotPaired) } else { Ok(()) });
-            }
-            Command::Stop(reply) => return Some(End::Stopped(reply)),
-            Command::Logout(reply) => return Some(End::Forgotten(reply)),
-            Command::Revive if life.running.client.persistence_manager().is_saver_halted() => {
-                return Some(End::Halted);
-            }
-            // Said of a client that is gone.
-            Command::Revive => {}
-        }
-        None
-    }
-
-    /// Someone asks to link while a linking is under way, or done.
-    async fn pair_again(&mut self, life: &mut Life, by: PairBy) -> Option<End> {
-        let Some(pairing) = life.pairing.as_mut() else {
-            let state = self.status.state();
-            self.tell(SessionEvent::State { state, reason: String::new(), until: None }).await;
-            return None;
-        };
-        match by {
-            PairBy::Qr if !pairing.has_qr() => return Some(End::Again(PairBy::Qr)),
-            PairBy::Qr => {
-                if let Some(shown) = pairing.shown() {
-                    self.tell(shown).await;
-                }
-            }
-            PairBy::Code(phone) => {
-                pairing.asked_by_number(phone.clone());
-                life.ask_code(phone, self.context.settings.pace.patience);
-            }
-        }
-        None
-    }
-
-    /// Shuts the client down and says what comes after it.
-    async fn end(&mut self, running: Running, end: End) -> Next {
-        match end {
-            End::Next(next) => {
-                self.close(running).await;
-                next
-            }
-            End::Again(by) => {
-                self.close(running).await;
-                match self.open().await {
-                    Ok(running) => Next::Run(Box::new(running), Some(by)),
-                    Err(error) => {
-                        let why = error.to_string();
-                        self.refused(Refusal::Unreachable, &why).await;
-                        Next::Leave
-                    }
-                }
-            }
-            End::Stopped(reply) => {
-                self.close(running).await;
-                let _ = reply.send(());
-                Next::Leave
-            }
-            End::Forgotten(reply) => {
-                if running.client.is_logged_in() {
-                    let goodbye = self.context.settings.pace.goodbye;
-                    let _ = tokio::time::timeout(goodbye, running.client.logout()).await;
-                }
-                self.close(running).await;
-                let _ = reply.send(self.forget("unlinked here").await);
-                Next::Leave
-            }
-            End::LoggedOut(reason) => {
-                self.close(running).await;
-                self.bury(&reason).await;
-                Next::Leave
-            }
-            End::Halted => {
-                self.tell_state(SessionState::Halted, "keys could not be saved", None).await;
-                self.close(running).await;
-                Next::Build
-            }
-        }
-    }
-
-    /// Destroys the keys of a device that was removed. If they cannot be destroyed now, the next start is told again that the
-    /// device was removed, and comes here again.
-    async fn bury(&mut self, reason: &str) {
-        const TRIES: u32 = 5;
-        for _ in 0..TRIES {
-            match self.context.vault.wipe(&self.tenant).await {
-                Ok(()) => break,
-                Err(error) => {
-                    tracing::warn!(tenant.id = %self.tenant, error = %error, "the keys of a removed device could not be destroyed yet");
-                    tokio::time::sleep_until(self.next_try()).await;
-                }
-            }
-        }
-        self.tell_state(SessionState::LoggedOut, reason, None).await;
-    }
 }
 
 impl Life {
-    fn ask_code(&mut self, phone: crate::kernel::phone::Phone, patience: std::time::Duration) {
+    /// The account's own name, as WhatsApp's welcome has it; what the app state says later goes over it.
+    async fn take_name(&mut self, welcome: Option<Arc<OwnedNodeRef>>) {
+        self.running.login = None;
+        let Some(welcome) = welcome else { return };
+        let name = welcome.get().get_attr("display_name").map(|name| name.as_str().into_owned());
+        let Some(name) = name.filter(|name| !name.is_empty()) else { return };
+        let keys = self.running.client.persistence_manager();
+        keys.modify_device(|device| {
+            if device.push_name.is_empty() {
+                device.push_name = name;
+            }
+        })
+        .await;
+    }
+
+    pub(super) fn ask_code(&mut self, phone: crate::kernel::phone::Phone, patience: std::time::Duration) {
         let client = Arc::clone(&self.running.client);
         self.asking = Some(Box::pin(ask_code(client, phone, patience)));
     }
@@ -400,6 +297,13 @@ impl Life {
 async fn at(alarm: Option<Instant>) {
     match alarm {
         Some(instant) => tokio::time::sleep_until(instant).await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn named(login: &mut Option<Welcome>) -> Option<Arc<OwnedNodeRef>> {
+    match login {
+        Some(waiting) => waiting.await.ok(),
         None => std::future::pending().await,
     }
 }

@@ -7,29 +7,44 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use async_trait::async_trait;
+use http::{HeaderValue, Uri};
+use tokio::net::TcpStream;
+use tokio_websockets::ClientBuilder;
 use whatsapp_rust::async_channel;
 use whatsapp_rust::http::{HttpClient, HttpRequest, HttpResponse};
 use whatsapp_rust::transport::{
-    TokioWebSocketTransportFactory, Transport, TransportEvent, TransportFactory, default_tls_connector,
+    Connector, Transport, TransportEvent, TransportFactory, default_tls_connector, from_websocket,
 };
 use whatsapp_rust::version::fetch_latest_app_version;
+use whatsapp_rust::wacore::net::{WHATSAPP_WEB_ORIGIN, WHATSAPP_WEB_WS_URL};
 
 use super::settings::{SANDBOX_VERSION, Settings};
 
 /// The way to WhatsApp's socket, shared by every session.
+///
+/// Dialled here and not by the library's own factory, which leaves Nagle's algorithm on (it holds back a message for up to
+/// 40 ms while an earlier stanza is unacknowledged) and tries one address of a name only.
 #[derive(Clone)]
-pub(super) struct Sockets(Arc<TokioWebSocketTransportFactory>);
+pub(super) struct Sockets(Arc<Dial>);
+
+struct Dial {
+    uri: Uri,
+    connector: Connector,
+}
+
+const DIAL: Duration = Duration::from_secs(15);
 
 impl Sockets {
-    pub(super) fn new(settings: &Settings) -> Self {
+    pub(super) fn new(settings: &Settings) -> anyhow::Result<Self> {
         install_crypto();
-        let factory = TokioWebSocketTransportFactory::new().with_connector(default_tls_connector());
-        Self(Arc::new(match &settings.ws_url {
-            // A plain address takes no TLS at all.
-            Some(url) if url.starts_with("ws://") => TokioWebSocketTransportFactory::new().with_url(url),
-            Some(url) => factory.with_url(url),
-            None => factory,
-        }))
+        let url = settings.ws_url.as_deref().unwrap_or(WHATSAPP_WEB_WS_URL);
+        let uri: Uri = url.parse().context("WhatsApp's address is no URL")?;
+        let connector = match uri.scheme_str() {
+            Some("ws") => Connector::Plain,
+            Some("wss") => default_tls_connector(),
+            _ => anyhow::bail!("WhatsApp's address must begin with wss:// or ws://"),
+        };
+        Ok(Self(Arc::new(Dial { uri, connector })))
     }
 }
 
@@ -38,7 +53,24 @@ impl TransportFactory for Sockets {
     async fn create_transport(
         &self,
     ) -> anyhow::Result<(Arc<dyn Transport>, async_channel::Receiver<TransportEvent>)> {
-        self.0.create_transport().await
+        tokio::time::timeout(DIAL, self.0.dial()).await.context("WhatsApp did not answer in time")?
+    }
+}
+
+impl Dial {
+    async fn dial(&self) -> anyhow::Result<(Arc<dyn Transport>, async_channel::Receiver<TransportEvent>)> {
+        let host = self.uri.host().context("WhatsApp's address names no host")?;
+        // In an address an IPv6 host stands in brackets; on the wire it does not.
+        let host = host.trim_start_matches('[').trim_end_matches(']');
+        let plain = matches!(self.connector, Connector::Plain);
+        let port = self.uri.port_u16().unwrap_or(if plain { 80 } else { 443 });
+        let socket = TcpStream::connect((host, port)).await.context("WhatsApp cannot be reached")?;
+        socket.set_nodelay(true)?;
+        let stream = self.connector.wrap(host, socket).await.context("no TLS with WhatsApp")?;
+        let builder = ClientBuilder::from_uri(self.uri.clone())
+            .add_header(http::header::ORIGIN, HeaderValue::from_static(WHATSAPP_WEB_ORIGIN))?;
+        let (socket, _) = builder.connect_on(stream).await.context("no WebSocket with WhatsApp")?;
+        Ok(from_websocket(socket))
     }
 }
 
@@ -109,7 +141,7 @@ impl Version {
         self.fixed.is_none()
     }
 
-    /// The version to claim now; with `at_least` only an answer younger than that will do.
+    /// The version to claim now; with `at_most_old` only an answer younger than that will do.
     pub(super) async fn get(&self, at_most_old: Option<Duration>) -> anyhow::Result<(u32, u32, u32)> {
         if let Some(fixed) = self.fixed {
             return Ok(fixed);

@@ -50,6 +50,12 @@ pub async fn sqlite() -> Base {
     Base { db, folder }
 }
 
+/// A database in a folder that stays.
+pub async fn sqlite_in(folder: &std::path::Path) -> Base {
+    let db = Db::open(&format!("sqlite:{}", folder.join("test.db").display())).await.expect("opens");
+    Base { db, folder: tempfile::tempdir().expect("a folder") }
+}
+
 /// `None` where no PostgreSQL was named.
 pub async fn postgres() -> Option<Base> {
     let url = std::env::var("TEST_DATABASE_URL").ok()?;
@@ -86,7 +92,7 @@ pub async fn add_tenant(db: &Db, tenant: &TenantId) {
 /// Data keys made on demand.
 pub struct Keys {
     master: MasterKeys,
-    known: Mutex<HashMap<TenantId, DataKey>>,
+    known: Mutex<HashMap<TenantId, (DataKey, String)>>,
     /// While set, no key is given: the store fails as it would with the database gone.
     pub gone: AtomicBool,
 }
@@ -96,6 +102,25 @@ impl Keys {
         let master = MasterKeys::parse(&"42".repeat(32)).expect("a key");
         Arc::new(Self { master, known: Mutex::default(), gone: AtomicBool::new(false) })
     }
+
+    /// Every key, sealed, for a later run.
+    pub fn give_away(&self) -> String {
+        let known = self.known.lock().expect("no panic");
+        json!(known.iter().map(|(tenant, (_, sealed))| (tenant.as_str(), sealed)).collect::<HashMap<_, _>>())
+            .to_string()
+    }
+
+    /// The keys of an earlier run; gives their tenants.
+    pub fn take_back(&self, json: &str) -> Vec<TenantId> {
+        let sealed: HashMap<String, String> = serde_json::from_str(json).expect("keys");
+        let mut known = self.known.lock().expect("no panic");
+        for (tenant, sealed) in sealed {
+            let tenant = TenantId::from_stored(tenant);
+            let key = self.master.open_data_key(&tenant, &sealed).expect("opens");
+            known.insert(tenant, (key, sealed));
+        }
+        known.keys().cloned().collect()
+    }
 }
 
 #[async_trait]
@@ -103,8 +128,8 @@ impl DataKeys for Keys {
     async fn data_key(&self, tenant: &TenantId) -> anyhow::Result<DataKey> {
         anyhow::ensure!(!self.gone.load(Ordering::SeqCst), "the database is gone");
         let mut known = self.known.lock().expect("no panic");
-        let key = known.entry(tenant.clone()).or_insert_with(|| self.master.new_data_key(tenant).0);
-        Ok(key.clone())
+        let key = known.entry(tenant.clone()).or_insert_with(|| self.master.new_data_key(tenant));
+        Ok(key.0.clone())
     }
 }
 
@@ -115,6 +140,8 @@ pub struct Recorder {
     pub kept: Mutex<Vec<InboundMessage>>,
     /// While set, nothing is kept.
     pub full: AtomicBool,
+    /// While set, keeping takes for ever.
+    pub stuck: AtomicBool,
     /// How often something was to be kept.
     pub asked: std::sync::atomic::AtomicU32,
     changed: watch::Sender<u64>,
@@ -125,6 +152,9 @@ impl Sink for Recorder {
     async fn keep(&self, _tenant: &TenantId, message: InboundMessage) -> anyhow::Result<()> {
         self.asked.fetch_add(1, Ordering::SeqCst);
         self.changed.send_modify(|n| *n += 1);
+        if self.stuck.load(Ordering::SeqCst) {
+            std::future::pending::<()>().await;
+        }
         anyhow::ensure!(!self.full.load(Ordering::SeqCst), "the disk is full");
         self.kept.lock().expect("no panic").push(message);
         self.changed.send_modify(|n| *n += 1);
@@ -198,12 +228,21 @@ pub struct Stage {
 impl Stage {
     pub async fn open() -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
+        // Quiet unless asked: RUST_LOG=debug shows what the library thinks.
+        let filter = tracing_subscriber::EnvFilter::from_default_env();
+        let _ = tracing_subscriber::fmt().with_env_filter(filter).with_test_writer().try_init();
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let base = format!("http://{}", listener.local_addr().expect("an address"));
         let stop = CancellationToken::new();
         let phones = vec![format!("{SALON}=Salon Iris"), format!("{ANNA}=Anna"), format!("{OLEG}=Oleg")];
         tokio::spawn(sandbox::serve(listener, Options { phones }, stop.clone()));
         Self { base, http: reqwest::Client::new(), stop }
+    }
+
+    /// A sandbox that runs elsewhere.
+    pub fn at(base: &str) -> Self {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        Self { base: base.to_owned(), http: reqwest::Client::new(), stop: CancellationToken::new() }
     }
 
     pub fn socket(&self) -> String {
@@ -261,8 +300,10 @@ impl House {
     }
 
     pub async fn on(base: Base, pace: Pace) -> Self {
-        let stage = Stage::open().await;
-        let keys = Keys::new();
+        Self::at(Stage::open().await, base, pace, Keys::new()).await
+    }
+
+    pub async fn at(stage: Stage, base: Base, pace: Pace, keys: Arc<Keys>) -> Self {
         let vault = Arc::new(DbVault::new(base.db.clone(), keys.clone()));
         let told = Arc::new(Recorder::default());
         let gateway = gateway(&stage, vault.clone(), told.clone(), pace.clone());

@@ -184,3 +184,60 @@ async fn commands_that_cross_end_in_one_session() {
     .expect("online in the end");
     assert_eq!(house.gateway.running(), 1);
 }
+
+#[tokio::test]
+async fn a_session_whose_keys_are_no_longer_saved_is_built_anew() {
+    let house = House::open().await;
+    let tenant = house.linked(SALON).await;
+    house.told.forget();
+    house.keys.gone.store(true, Ordering::SeqCst);
+    // Each login has something to save; ten failures in a row make the library give up for good.
+    let halted = async {
+        loop {
+            house.stage.post("/faults", json!({ "do": [{ "close": SALON }] })).await;
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            let told = house.told.of(&tenant);
+            if told.iter().any(|e| matches!(e, SessionEvent::State { state: SessionState::Halted, .. })) {
+                return;
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(90), halted).await.expect("halted is told");
+    house.keys.gone.store(false, Ordering::SeqCst);
+    house.told.forget();
+    house.told.state(&tenant, SessionState::Online).await;
+    house.send(&tenant, "3EB0AFTER", ANNA, "saved again").await;
+    house.stage.messages(ANNA, 1).await;
+}
+
+#[tokio::test]
+async fn the_whole_life_on_postgresql() {
+    let Some(base) = super::kit::postgres().await else { return };
+    let mut house = House::on(base, super::kit::quick()).await;
+    let tenant = house.linked(SALON).await;
+    house.send(&tenant, "3EB0P1", ANNA, "one").await;
+    house.restart().await;
+    house.gateway.restore(&tenant).await.expect("restored");
+    house.told.state(&tenant, SessionState::Online).await;
+    house.send(&tenant, "3EB0P2", ANNA, "two").await;
+    assert_eq!(house.stage.messages(ANNA, 2).await.len(), 2);
+    house.gateway.logout(&tenant).await.expect("unlinked");
+    assert_eq!(house.rows(&tenant).await, 0);
+}
+
+#[tokio::test]
+async fn a_locked_account_is_no_removed_device() {
+    let house = House::open().await;
+    let tenant = house.linked(SALON).await;
+    house.told.forget();
+    let locked = json!({ "reason": 403, "next": 1 });
+    house.stage.post("/faults", json!({ "connect": locked, "do": [{ "close": SALON }] })).await;
+    let (_, until) = house.told.state(&tenant, SessionState::Banned).await;
+    assert_eq!(until, None, "nobody said how long");
+    assert!(house.rows(&tenant).await > 0, "its keys may still be good");
+    // The owner may knock; a restart's restoring does not.
+    house.gateway.restore(&tenant).await.expect("goes on waiting");
+    assert_eq!(house.gateway.state(&tenant), Some(SessionState::Banned));
+    house.gateway.pair(&tenant, PairBy::Qr).await.expect("tried by hand");
+    house.told.state(&tenant, SessionState::Online).await;
+}

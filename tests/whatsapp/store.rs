@@ -36,6 +36,7 @@ macro_rules! both {
 }
 
 both!(
+    every_statement_is_taken_by_the_engine,
     signal_state_is_kept,
     a_batch_of_prekeys_is_one_quick_unit,
     app_state_is_kept,
@@ -52,6 +53,14 @@ async fn store(base: &Base) -> WaStore {
     let tenant = tenant();
     add_tenant(&base.db, &tenant).await;
     WaStore::new(Arc::new(DbVault::new(base.db.clone(), Keys::new())), tenant)
+}
+
+async fn every_statement_is_taken_by_the_engine(base: Base) {
+    let mut conn = base.db.read().await.expect("a connection");
+    let count = salonbridge::storage::sql::prepare_all(&mut conn)
+        .await
+        .unwrap_or_else(|(sql, e)| panic!("{sql}: {e:?}"));
+    assert!(count >= 15);
 }
 
 async fn signal_state_is_kept(base: Base) {

@@ -153,3 +153,92 @@ async fn nothing_is_sent_without_a_connection() {
     house.send(&tenant, "3EB2", ANNA, "back").await;
     text_of(&house.stage.messages(ANNA, 1).await, "back");
 }
+
+/// Not a promise of speed (a debug build on a busy machine makes none): it fails when a message waits for something it need not.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_message_to_a_known_client_leaves_at_once() {
+    let house = House::open().await;
+    let tenant = house.linked(SALON).await;
+    house.send(&tenant, "3EB0W0", ANNA, "first").await;
+    let mut took = Vec::new();
+    for n in 1..=40 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        let began = std::time::Instant::now();
+        house.send(&tenant, &format!("3EB0W{n}"), ANNA, "again").await;
+        took.push(began.elapsed());
+    }
+    took.sort();
+    println!("handed over in {:?} (median), {:?} (worst)", took[20], took[39]);
+    assert!(took[20] < Duration::from_millis(60), "{took:?}");
+}
+
+#[tokio::test]
+async fn the_salon_can_be_written_to_by_itself() {
+    let house = House::open().await;
+    let tenant = house.linked(SALON).await;
+    assert!(house.gateway.is_on_whatsapp(&tenant, &phone(SALON)).await.expect("asked"));
+    house.send(&tenant, "3EB0SELF", SALON, "welcome").await;
+    text_of(&house.stage.messages(SALON, 1).await, "welcome");
+}
+
+#[tokio::test]
+async fn a_message_that_comes_while_the_database_is_gone_waits_for_it() {
+    let house = House::open().await;
+    let tenant = house.linked(SALON).await;
+    house.stage.post(&format!("/phones/{ANNA}/send"), json!({ "to": SALON, "text": "first" })).await;
+    kept(&house, "first").await;
+    house.keys.gone.store(true, Ordering::SeqCst);
+    house.stage.post(&format!("/phones/{ANNA}/send"), json!({ "to": SALON, "text": "in the outage" })).await;
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    house.keys.gone.store(false, Ordering::SeqCst);
+    kept(&house, "in the outage").await;
+    house.stage.post(&format!("/phones/{ANNA}/send"), json!({ "to": SALON, "text": "after" })).await;
+    kept(&house, "after").await;
+    drop(tenant);
+}
+
+/// The process dies between the message's arrival and its keeping.
+#[test]
+fn a_message_survives_the_death_of_the_process() {
+    let world = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    let doomed = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    let (house, tenant) = world.block_on(async {
+        let house = House::open().await;
+        let tenant = house.linked(SALON).await;
+        house.gateway.stop(&tenant).await;
+        (house, tenant)
+    });
+    let told = std::sync::Arc::new(super::kit::Recorder::default());
+    let dying = doomed.block_on(async {
+        let dying = super::kit::gateway(&house.stage, house.vault.clone(), told.clone(), house.pace.clone());
+        dying.restore(&tenant).await.expect("restored");
+        told.state(&tenant, SessionState::Online).await;
+        told.stuck.store(true, Ordering::SeqCst);
+        dying
+    });
+    world.block_on(async {
+        let body = json!({ "to": SALON, "text": "last words" });
+        house.stage.post(&format!("/phones/{ANNA}/send"), body).await;
+        told.wait("an attempt", |told| (told.asked.load(Ordering::SeqCst) > 0).then_some(())).await;
+    });
+    // No goodbye, no flush.
+    doomed.shutdown_background();
+    drop(dying);
+    world.block_on(async {
+        assert!(told.kept.lock().expect("no panic").is_empty());
+        house.told.forget();
+        house.gateway.restore(&tenant).await.expect("restored");
+        kept(&house, "last words").await;
+        house.told.state(&tenant, SessionState::Online).await;
+        house.send(&tenant, "3EB0ALIVE", ANNA, "still here").await;
+        house.stage.messages(ANNA, 2).await;
+    });
+}

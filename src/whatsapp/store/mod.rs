@@ -9,10 +9,12 @@ mod device;
 mod protocol;
 mod signal;
 
+use std::ops::Deref;
 use std::sync::Arc;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tokio::sync::{RwLock, RwLockReadGuard};
 use whatsapp_rust::store::error::StoreError;
 use zeroize::Zeroizing;
 
@@ -22,8 +24,27 @@ use crate::kernel::id::TenantId;
 /// One tenant's keys, as the library sees them.
 #[derive(Clone)]
 pub struct WaStore {
-    vault: Arc<dyn Vault>,
+    door: Arc<Door>,
     tenant: TenantId,
+}
+
+/// Through which one client reaches the keys, until it is shut behind it.
+struct Door {
+    vault: Arc<dyn Vault>,
+    shut: RwLock<bool>,
+}
+
+/// A call under way; the door is not shut before it is over.
+struct Through<'a> {
+    vault: &'a dyn Vault,
+    _open: RwLockReadGuard<'a, bool>,
+}
+
+impl<'a> Deref for Through<'a> {
+    type Target = dyn Vault + 'a;
+    fn deref(&self) -> &Self::Target {
+        self.vault
+    }
 }
 
 type Result<T> = std::result::Result<T, StoreError>;
@@ -31,11 +52,31 @@ type Result<T> = std::result::Result<T, StoreError>;
 impl WaStore {
     #[must_use]
     pub fn new(vault: Arc<dyn Vault>, tenant: TenantId) -> Self {
-        Self { vault, tenant }
+        Self { door: Arc::new(Door { vault, shut: RwLock::new(false) }), tenant }
+    }
+
+    /// Lets nothing through any more, and waits for what is under way.
+    ///
+    /// The library's shutdown leaves tasks of its own behind. What they still write would lie among the keys of the next
+    /// client, or among those that were just destroyed.
+    pub async fn shut(&self) {
+        *self.door.shut.write().await = true;
+    }
+
+    async fn is_shut(&self) -> bool {
+        *self.door.shut.read().await
+    }
+
+    async fn vault(&self) -> Result<Through<'_>> {
+        let open = self.door.shut.read().await;
+        if *open {
+            return Err(StoreError::Validation("this session's keys are in other hands".to_owned()));
+        }
+        Ok(Through { vault: &*self.door.vault, _open: open })
     }
 
     async fn get(&self, kind: &'static str, key: &str) -> Result<Option<Plain>> {
-        let kept = self.vault.get(&self.tenant, kind, key).await.map_err(failed)?;
+        let kept = self.vault().await?.get(&self.tenant, kind, key).await.map_err(failed)?;
         Ok(kept.map(|kept| kept.value))
     }
 
@@ -44,12 +85,12 @@ impl WaStore {
     }
 
     async fn list_json<T: DeserializeOwned>(&self, kind: &'static str) -> Result<Vec<T>> {
-        let kept = self.vault.list(&self.tenant, kind).await.map_err(failed)?;
+        let kept = self.vault().await?.list(&self.tenant, kind).await.map_err(failed)?;
         kept.iter().map(|kept| from_json(&kept.value)).collect()
     }
 
     async fn put(&self, kind: &'static str, items: Vec<Item>) -> Result<()> {
-        self.vault.put(&self.tenant, kind, items).await.map_err(failed)
+        self.vault().await?.put(&self.tenant, kind, items).await.map_err(failed)
     }
 
     async fn put_one(&self, kind: &'static str, key: &str, value: &[u8]) -> Result<()> {
@@ -57,7 +98,7 @@ impl WaStore {
     }
 
     async fn delete(&self, kind: &'static str, key: &str) -> Result<()> {
-        self.vault.delete(&self.tenant, kind, &[key.to_owned()]).await.map_err(failed)
+        self.vault().await?.delete(&self.tenant, kind, &[key.to_owned()]).await.map_err(failed)
     }
 
     async fn change(
@@ -66,12 +107,13 @@ impl WaStore {
         keys: &[String],
         mut decide: impl FnMut(usize, Option<Kept>) -> anyhow::Result<Change> + Send,
     ) -> Result<()> {
-        self.vault.change(&self.tenant, kind, keys, &mut decide).await.map_err(failed)
+        self.vault().await?.change(&self.tenant, kind, keys, &mut decide).await.map_err(failed)
     }
 
     /// Deletes what is older than `before`, an instant kept in `n`.
     async fn delete_before(&self, kind: &'static str, before: i64) -> Result<u32> {
-        let deleted = self.vault.delete_below(&self.tenant, kind, before, i64::MAX).await.map_err(failed)?;
+        let deleted =
+            self.vault().await?.delete_below(&self.tenant, kind, before, i64::MAX).await.map_err(failed)?;
         Ok(u32::try_from(deleted).unwrap_or(u32::MAX))
     }
 }

@@ -1,5 +1,7 @@
 //! What WhatsApp adds around Signal: who is who, which devices, tokens of trust, messages on their way in and out.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use whatsapp_rust::traits::{
@@ -9,6 +11,10 @@ use whatsapp_rust::wacore::time::now_secs;
 
 use super::{Result, WaStore, bytes_of, failed, from_json, item, joined, json_item};
 use crate::whatsapp::vault::{Change, Item, Kept};
+
+/// Between two attempts to keep a message that has arrived.
+const FIRST_WAIT: Duration = Duration::from_millis(100);
+const LONGEST_WAIT: Duration = Duration::from_secs(2);
 
 const SENDER_KEY_DEVICE: &str = "sender_key_device";
 const LID_MAPPING: &str = "lid_mapping";
@@ -55,7 +61,8 @@ fn pending_item(row: &PendingInboundRow<'_>) -> Item {
 #[async_trait]
 impl ProtocolStore for WaStore {
     async fn get_sender_key_devices(&self, group_jid: &str) -> Result<Vec<(String, bool)>> {
-        let kept = self.vault.group(&self.tenant, SENDER_KEY_DEVICE, group_jid).await.map_err(failed)?;
+        let kept =
+            self.vault().await?.group(&self.tenant, SENDER_KEY_DEVICE, group_jid).await.map_err(failed)?;
         kept.iter()
             .map(|kept| from_json::<SenderKeyDevice>(&kept.value).map(|row| (row.device, row.has_key)))
             .collect()
@@ -74,7 +81,7 @@ impl ProtocolStore for WaStore {
     }
 
     async fn clear_sender_key_devices(&self, group_jid: &str) -> Result<()> {
-        self.vault.delete_group(&self.tenant, SENDER_KEY_DEVICE, group_jid).await.map_err(failed)
+        self.vault().await?.delete_group(&self.tenant, SENDER_KEY_DEVICE, group_jid).await.map_err(failed)
     }
 
     async fn delete_sender_key_device_rows(&self, device_jids: &[&str]) -> Result<()> {
@@ -82,11 +89,11 @@ impl ProtocolStore for WaStore {
         let rows: Vec<SenderKeyDevice> = self.list_json(SENDER_KEY_DEVICE).await?;
         let gone = rows.iter().filter(|row| device_jids.contains(&row.device.as_str()));
         let keys: Vec<String> = gone.map(|row| joined(&[&row.group, &row.device])).collect();
-        self.vault.delete(&self.tenant, SENDER_KEY_DEVICE, &keys).await.map_err(failed)
+        self.vault().await?.delete(&self.tenant, SENDER_KEY_DEVICE, &keys).await.map_err(failed)
     }
 
     async fn clear_all_sender_key_devices(&self) -> Result<()> {
-        self.vault.delete_kind(&self.tenant, SENDER_KEY_DEVICE).await.map_err(failed)
+        self.vault().await?.delete_kind(&self.tenant, SENDER_KEY_DEVICE).await.map_err(failed)
     }
 
     async fn get_lid_mapping(&self, lid: &str) -> Result<Option<LidPnMappingEntry>> {
@@ -94,7 +101,7 @@ impl ProtocolStore for WaStore {
     }
 
     async fn get_pn_mapping(&self, phone: &str) -> Result<Option<LidPnMappingEntry>> {
-        let kept = self.vault.group(&self.tenant, LID_MAPPING, phone).await.map_err(failed)?;
+        let kept = self.vault().await?.group(&self.tenant, LID_MAPPING, phone).await.map_err(failed)?;
         kept.last().map(|latest| from_json(&latest.value)).transpose()
     }
 
@@ -176,7 +183,8 @@ impl ProtocolStore for WaStore {
     }
 
     async fn delete_expired_tc_tokens(&self, token_cutoff: i64, sender_cutoff: i64) -> Result<u32> {
-        let deleted = self.vault.delete_below(&self.tenant, TC_TOKEN, token_cutoff, sender_cutoff).await;
+        let deleted =
+            self.vault().await?.delete_below(&self.tenant, TC_TOKEN, token_cutoff, sender_cutoff).await;
         Ok(u32::try_from(deleted.map_err(failed)?).unwrap_or(u32::MAX))
     }
 
@@ -217,7 +225,7 @@ impl ProtocolStore for WaStore {
 
     async fn take_sent_message(&self, chat_jid: &str, message_id: &str) -> Result<Option<Vec<u8>>> {
         let key = joined(&[chat_jid, message_id]);
-        let taken = self.vault.take(&self.tenant, SENT_MESSAGE, &key).await.map_err(failed)?;
+        let taken = self.vault().await?.take(&self.tenant, SENT_MESSAGE, &key).await.map_err(failed)?;
         Ok(taken.map(bytes_of))
     }
 
@@ -242,11 +250,24 @@ impl ProtocolStore for WaStore {
     }
 
     async fn store_pending_inbound_batch(&self, rows: &[PendingInboundRow<'_>]) -> Result<()> {
-        self.put(PENDING_INBOUND, rows.iter().map(pending_item).collect()).await
+        // The one write that may not fail: the message is decrypted already and cannot be a second time. If this says no,
+        // WhatsApp delivers it again, the library finds it decrypted but not kept, and throws it away. So whoever wrote waits.
+        let items: Vec<Item> = rows.iter().map(pending_item).collect();
+        let mut wait = FIRST_WAIT;
+        loop {
+            match self.put(PENDING_INBOUND, items.clone()).await {
+                Err(error) if !self.is_shut().await => {
+                    tracing::warn!(tenant.id = %self.tenant, error = %error, "a message waits for the database");
+                    tokio::time::sleep(wait).await;
+                    wait = (wait * 2).min(LONGEST_WAIT);
+                }
+                done => return done,
+            }
+        }
     }
 
     async fn delete_pending_inbound_batch(&self, keys: &[PendingInboundKey<'_>]) -> Result<()> {
         let keys: Vec<String> = keys.iter().map(|key| joined(&[key.chat, key.sender, key.id])).collect();
-        self.vault.delete(&self.tenant, PENDING_INBOUND, &keys).await.map_err(failed)
+        self.vault().await?.delete(&self.tenant, PENDING_INBOUND, &keys).await.map_err(failed)
     }
 }
