@@ -210,7 +210,7 @@ impl Trip<'_> {
             hooks
                 .iter()
                 .filter(|h| h["event"] == event)
-                .filter_map(|h| instant_ms(&h["answered_at"]))
+                .filter_map(|h| instant_ms(&h["sent_at"]))
                 .reduce(f64::min)
         };
         let received = self.received().await?;
