@@ -17,4 +17,5 @@
 pub mod domain;
 pub mod kernel;
 pub mod storage;
+pub mod views;
 pub mod whatsapp;
