@@ -16,6 +16,7 @@
 
 pub mod domain;
 pub mod kernel;
+pub mod live;
 pub mod storage;
 pub mod views;
 pub mod whatsapp;

@@ -12,7 +12,7 @@ const text = (name) => document.querySelector(`template[data-say="${name}"]`).co
 let asked = null; // the phone form that waits for a code
 const drawnAt = new WeakMap();
 
-const socket = new Socket("/whatsapp", { token: page.dataset.token, company_id: page.dataset.companyId });
+const socket = new Socket("/whatsapp", { token: page.dataset.token, company_id: page.dataset.companyId, locale: document.documentElement.lang });
 let lostTimer = 0;
 
 socket
@@ -26,8 +26,7 @@ socket
     lostTimer = setTimeout(() => { lost.textContent = lost.dataset.text; lost.hidden = false; }, 1000);
   })
   .on("refused", (why) => {
-    const words = { "too-many-tabs": "crowded", "try-later": null, internal: null }[why];
-    if (words === null) return;
+    const words = { "too-many-tabs": "crowded" }[why];
     socket.close();
     clearTimeout(lostTimer);
     lost.hidden = true;
