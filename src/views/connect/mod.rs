@@ -6,7 +6,7 @@ mod samples;
 use askama::Template;
 
 pub(super) use notice::{Notice, Tone, Way};
-pub(super) use samples::samples;
+pub(crate) use samples::samples;
 
 use super::{Frame, Reader, Words, dates, html, qr};
 use crate::domain::connect::{ConnectStep, ConnectView, SyncPart};
