@@ -2,8 +2,6 @@
 
 use tokio::sync::broadcast;
 
-use crate::domain::connect::SyncPart;
-use crate::kernel::clock::UnixMs;
 use crate::kernel::id::TenantId;
 
 /// Something happened to a tenant. Carries no secret that its own page may not show.
@@ -11,27 +9,12 @@ use crate::kernel::id::TenantId;
 pub enum News {
     /// What the connect page shows may have changed.
     View,
-    Qr {
-        raw: String,
-        number: u8,
-        of: u8,
-        expires_at: UnixMs,
-    },
-    PairingCode {
-        code: String,
-        expires_at: UnixMs,
-    },
-    Progress(SyncPart),
     Connected {
         phone: String,
         name: String,
     },
     Activated {
         redirect_url: String,
-    },
-    /// `code` is a key of a text for people.
-    Failed {
-        code: &'static str,
     },
 }
 

@@ -4,7 +4,6 @@ use serde_json::json;
 
 use super::error::Error;
 use super::{App, bus::News};
-use crate::domain::connect::SyncPart;
 use crate::domain::dates;
 use crate::domain::tenant::Tenant;
 use crate::kernel::clock::UnixMs;
@@ -114,14 +113,6 @@ impl Progress<'_> {
         catalog::set_progress(&mut conn, &self.known.id, self.part, self.done, self.total, finished_at)
             .await?;
         conn.commit().await?;
-        let count = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
-        let part = SyncPart {
-            part: self.part.to_owned(),
-            done: count(self.done),
-            total: count(self.total),
-            finished,
-        };
-        self.app.bus.tell(&self.known.id, News::Progress(part));
         self.app.bus.tell(&self.known.id, News::View);
         Ok(())
     }

@@ -1,8 +1,8 @@
 //! The connect page's state, made anew from what is stored and what the session says.
 
 use super::error::Error;
-use super::sessions::{Pairing, pair, relink};
-use super::{App, activate, enqueue, tenants_of};
+use super::sessions::{Pairing, pair};
+use super::{App, activate, enqueue, sessions, tenants_of};
 use crate::domain::connect::{ConnectStep, ConnectView, Lost};
 use crate::domain::dates;
 use crate::domain::message::MessageKind;
@@ -47,7 +47,12 @@ async fn step(app: &App, known: &Tenant, session: Option<&SessionRow>) -> Result
     let phone = phone.map(|p| p.international()).unwrap_or_default();
     let name = session.name.clone();
     Ok(match known.state {
-        TenantState::PendingWhatsapp | TenantState::WhatsappConnected => ConnectStep::Linked { phone, name },
+        TenantState::PendingWhatsapp | TenantState::WhatsappConnected => {
+            match sessions::other_salon(app, &known.id, &phone).await? {
+                Some(salon_title) => ConnectStep::NumberServesAnother { salon_title },
+                None => ConnectStep::Linked { phone, name },
+            }
+        }
         TenantState::Configuring => configuring_step(app, &known.id).await?,
         _ if just_activated(app, known) => {
             ConnectStep::Active { phone, name, preview: preview(app, known), return_url }
@@ -143,17 +148,13 @@ pub async fn request_code(app: &App, id: &TenantId, phone: &str) -> Result<(), E
     pair(app, id, PairBy::Code(phone)).await
 }
 
-/// A linked phone is never unlinked by opening a page: that takes [`relink_number`].
+/// A linked phone is never unlinked by opening a page: that takes [`super::sessions::relink`].
 async fn guard_unlinked(app: &App, id: &TenantId) -> Result<(), Error> {
     let session = wa_session::find(&mut app.db.read().await?, id).await?;
     let linked = session.is_some_and(|s| {
         matches!(s.state, SessionState::Online | SessionState::Offline | SessionState::Halted)
     });
     if linked { Err(Error::Rejected("already_linked")) } else { Ok(()) }
-}
-
-pub async fn relink_number(app: &App, id: &TenantId) -> Result<(), Error> {
-    relink(app, id).await
 }
 
 /// "Try again": rings whatever the installation waits for.

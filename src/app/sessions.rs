@@ -164,12 +164,10 @@ impl AppSink {
 async fn take(app: &App, id: &TenantId, event: SessionEvent) -> Result<(), Error> {
     match event {
         SessionEvent::Qr { code, number, of, expires_at } => {
-            app.pairings.set(id, Pairing::Qr { raw: code.clone(), number, of, expires_at });
-            app.bus.tell(id, News::Qr { raw: code, number, of, expires_at });
+            app.pairings.set(id, Pairing::Qr { raw: code, number, of, expires_at });
         }
         SessionEvent::PairingCode { code, expires_at } => {
-            app.pairings.set(id, Pairing::Code { code: code.clone(), expires_at });
-            app.bus.tell(id, News::PairingCode { code, expires_at });
+            app.pairings.set(id, Pairing::Code { code, expires_at });
         }
         SessionEvent::QrExhausted => {
             // One code of a minute and five of twenty seconds.
@@ -180,7 +178,6 @@ async fn take(app: &App, id: &TenantId, event: SessionEvent) -> Result<(), Error
         SessionEvent::PairingRefused { why, detail } => {
             tracing::warn!(tenant.id = %id, ?why, detail, "WhatsApp refused to link");
             app.pairings.set(id, Pairing::Refused { why });
-            app.bus.tell(id, News::Failed { code: "refused" });
         }
         SessionEvent::State { state, reason, until } => changed(app, id, state, &reason, until).await?,
         SessionEvent::Ack { message_id, error } => notify::acknowledged(app, id, &message_id, error).await?,
@@ -203,6 +200,16 @@ async fn linked(app: &App, id: &TenantId, phone: &Phone, name: &str) -> Result<(
     app.bus.tell(id, News::Connected { phone: phone.international(), name: name.to_owned() });
     tracing::info!(tenant.id = %id, %phone, "a phone was linked");
     Ok(())
+}
+
+/// The title of another salon that uses this number, when there is one.
+pub(super) async fn other_salon(app: &App, id: &TenantId, phone: &str) -> Result<Option<String>, Error> {
+    let Some(phone) = Phone::parse(phone) else { return Ok(None) };
+    let mut conn = app.db.read().await?;
+    let Some(other) = wa_session::find_other_by_phone(&mut conn, &phone_hash(app, &phone), id).await? else {
+        return Ok(None);
+    };
+    Ok(tenant::find(&mut conn, &other).await?.map(|stored| stored.tenant.title))
 }
 
 /// A hash of a number that is the same for all salons: only so can it be seen that one number serves two.

@@ -5,24 +5,25 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use tokio::sync::broadcast::{self, error::RecvError};
 
-use super::{Action, Change, ConnectDoor, DoorError, LiveEvent, Refused, Visitor};
+use super::{Action, Change, ConnectDoor, DoorError, LiveEvent, Refused, Scene, Visitor};
 use crate::app::bus::News;
 use crate::app::page_token::{self, BadToken};
 use crate::app::{self, App, activate, connect, sessions};
-use crate::domain::connect::ConnectView;
 use crate::kernel::id::TenantId;
+use crate::kernel::locale::Locale;
 
 const BACKLOG: usize = 1024;
 
 pub struct AppDoor {
     app: Arc<App>,
+    marketplace_url: String,
     changes: broadcast::Sender<Change>,
 }
 
 impl AppDoor {
-    /// Begins to pass the app's news on.
+    /// Begins to pass the app's news on; ends with the app.
     #[must_use]
-    pub fn new(app: Arc<App>) -> Self {
+    pub fn new(app: Arc<App>, marketplace_url: &str) -> Self {
         let (changes, _) = broadcast::channel(BACKLOG);
         let (mut news, out) = (app.bus.subscribe(), changes.clone());
         tokio::spawn(async move {
@@ -31,32 +32,27 @@ impl AppDoor {
                     // Nobody listening is the usual case: no page is open.
                     Ok((tenant, news)) => drop(out.send(change(tenant, news))),
                     Err(RecvError::Lagged(missed)) => {
-                        tracing::warn!(missed, "pages were told of less than happened")
+                        tracing::warn!(missed, "open pages were told of less than happened");
                     }
                     Err(RecvError::Closed) => return,
                 }
             }
         });
-        Self { app, changes }
+        Self { app, marketplace_url: marketplace_url.to_owned(), changes }
     }
 }
 
 fn change(tenant: TenantId, news: News) -> Change {
-    let event = match news {
-        News::View => return Change::View(tenant),
-        News::Qr { raw, number, of, expires_at } => LiveEvent::Qr { raw, number, of, expires_at },
-        News::PairingCode { code, expires_at } => LiveEvent::PairingCode { code, expires_at },
-        News::Progress(part) => LiveEvent::Progress(part),
-        News::Connected { phone, name } => LiveEvent::Connected { phone, name },
-        News::Activated { redirect_url } => LiveEvent::Activated { redirect_url },
-        News::Failed { code } => LiveEvent::Error { code: code.to_owned() },
-    };
-    Change::Event(tenant, event)
+    match news {
+        News::View => Change::View(tenant),
+        News::Connected { phone, name } => Change::Event(tenant, LiveEvent::Connected { phone, name }),
+        News::Activated { redirect_url } => Change::Event(tenant, LiveEvent::Activated { redirect_url }),
+    }
 }
 
 #[async_trait]
 impl ConnectDoor for AppDoor {
-    async fn admit(&self, token: &str, company_id: Option<&str>) -> Result<Visitor, Refused> {
+    fn admit(&self, token: &str, company_id: Option<&str>) -> Result<Visitor, Refused> {
         let pass = page_token::check(&self.app.settings.jwt_secret, token, self.app.now()).map_err(
             |bad| match bad {
                 BadToken::Missing => Refused::Missing,
@@ -68,22 +64,36 @@ impl ConnectDoor for AppDoor {
             None => pass.tenant,
             Some(id) => TenantId::parse(id).filter(|id| pass.all.contains(id)).ok_or(Refused::Foreign)?,
         };
-        let timezone = app::zone_of(&self.app, &tenant).await.map_err(|_| Refused::Wrong)?;
-        Ok(Visitor { tenant, timezone, may_link: pass.may_link })
+        // Pages name their language in the handshake; Russian is for a program that does not.
+        Ok(Visitor { tenant, locale: Locale::Ru, may_link: pass.may_link })
     }
 
-    async fn view(&self, tenant: &TenantId) -> Result<ConnectView, DoorError> {
-        Ok(connect::view(&self.app, tenant).await?)
+    fn marketplace_url(&self) -> String {
+        self.marketplace_url.clone()
+    }
+
+    async fn view(&self, tenant: &TenantId) -> anyhow::Result<Scene> {
+        let view = connect::view(&self.app, tenant).await?;
+        Ok(Scene { view, timezone: app::zone_of(&self.app, tenant).await? })
+    }
+
+    async fn request_qr(&self, tenant: &TenantId) -> Result<(), DoorError> {
+        Ok(connect::request_qr(&self.app, tenant).await?)
+    }
+
+    async fn request_code(&self, tenant: &TenantId, phone: &str) -> Result<(), DoorError> {
+        Ok(connect::request_code(&self.app, tenant, phone).await?)
+    }
+
+    async fn cancel(&self, tenant: &TenantId) -> Result<(), DoorError> {
+        Ok(sessions::cancel(&self.app, tenant).await?)
     }
 
     async fn act(&self, tenant: &TenantId, action: Action) -> Result<(), DoorError> {
         let app = &self.app;
         match action {
-            Action::RequestQr => connect::request_qr(app, tenant).await?,
-            Action::RequestCode(phone) => connect::request_code(app, tenant, &phone).await?,
-            Action::Cancel => sessions::cancel(app, tenant).await?,
-            Action::ConfirmNumber => activate::confirm_number(app, tenant).await?,
-            Action::Relink => connect::relink_number(app, tenant).await?,
+            Action::ConfirmNumber | Action::UseForBoth => activate::confirm_number(app, tenant).await?,
+            Action::Relink => sessions::relink(app, tenant).await?,
             Action::TryAgain => connect::try_again(app, tenant).await?,
             Action::SendTrial => activate::send_trial(app, tenant).await?,
         }
@@ -97,14 +107,14 @@ impl ConnectDoor for AppDoor {
 
 impl From<app::Error> for DoorError {
     fn from(error: app::Error) -> Self {
-        let code = match &error {
-            app::Error::Rejected(key) => key,
-            app::Error::NotFound => "not_found",
-            app::Error::Crm(_) => "yclients_failed",
-            app::Error::WhatsApp(_) => "whatsapp_failed",
-            _ => "our_fault",
+        let told = match &error {
+            app::Error::Rejected("bad_phone") => Self::BadPhone,
+            app::Error::Rejected(_) | app::Error::NotFound => Self::NotNow,
+            app::Error::Crm(_) => Self::Yclients,
+            app::Error::WhatsApp(_) => Self::Whatsapp,
+            _ => Self::Fault,
         };
-        tracing::warn!(%error, code, "a wish from a page failed");
-        Self { code }
+        tracing::warn!(%error, ?told, "a wish from a page was not granted");
+        told
     }
 }

@@ -38,6 +38,10 @@ struct Handshake {
     locale: Option<String>,
 }
 
+/// What the token allows beyond looking.
+#[derive(Clone, Copy)]
+struct MayLink(bool);
+
 #[derive(Debug, Clone, Copy)]
 enum Ask {
     Qr,
@@ -84,6 +88,7 @@ impl Hub {
         let locale = wished.unwrap_or(visitor.locale);
         let seat = self.seats.take(&visitor.tenant, locale).ok_or("too-many-tabs")?;
         socket.extensions.insert(seat);
+        socket.extensions.insert(MayLink(visitor.may_link));
         Ok(())
     }
 
@@ -103,8 +108,12 @@ impl Hub {
 
     async fn serve(&self, socket: SocketRef, ask: Ask, data: Value, ack: AckSender) {
         let Some(seat) = socket.extensions.get::<Seat>() else { return };
-        let done =
-            if seat.may_ask() { self.ask(seat.tenant(), ask, &data).await } else { Err(DoorError::TooOften) };
+        let may_link = socket.extensions.get::<MayLink>().is_some_and(|may| may.0);
+        let done = match (seat.may_ask(), may_link) {
+            (false, _) => Err(DoorError::TooOften),
+            (true, false) => Err(DoorError::ViewOnly),
+            (true, true) => self.ask(seat.tenant(), ask, &data).await,
+        };
         match done {
             Ok(()) => {
                 // Whoever asks for a code hears it even when it was there already and nothing changed.

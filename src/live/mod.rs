@@ -9,6 +9,7 @@
 //! with `state`. Moments that may pass between two views (`connected`, `activated`, `error`) come as [`LiveEvent`]s. A client may
 //! hear one of them twice, after a reconnect; never a different one.
 
+pub mod door;
 mod hub;
 mod seats;
 #[cfg(test)]
@@ -35,6 +36,8 @@ pub struct Visitor {
     pub tenant: TenantId,
     /// The salon's language; the page may ask for another in `auth.locale`.
     pub locale: Locale,
+    /// May link and unlink phones, and not only look.
+    pub may_link: bool,
 }
 
 /// Why a token opens nothing. The code is the message of `connect_error`.
@@ -90,6 +93,9 @@ pub enum DoorError {
     /// The page was late: the server is at another step.
     #[error("not at this step")]
     NotNow,
+    /// The page may be looked at; linking takes a proof of who installed.
+    #[error("may only look")]
+    ViewOnly,
     #[error("WhatsApp does not answer")]
     Whatsapp,
     #[error("YClients does not answer")]

@@ -65,7 +65,7 @@ impl ConnectDoor for Desk {
     fn admit(&self, token: &str, company_id: Option<&str>) -> Result<Visitor, Refused> {
         match token {
             "good" if company_id.is_some_and(|id| id != self.tenant.as_str()) => Err(Refused::Foreign),
-            "good" => Ok(Visitor { tenant: self.tenant.clone(), locale: Locale::Ru }),
+            "good" => Ok(Visitor { tenant: self.tenant.clone(), locale: Locale::Ru, may_link: true }),
             "old" => Err(Refused::Expired),
             _ => Err(Refused::Wrong),
         }

@@ -18,8 +18,9 @@ const MOST_BYTES: usize = 1 << 20;
 #[must_use]
 pub fn router(app: Arc<App>, settings: WebSettings) -> Router {
     let framing = security_headers::Framing::by(&settings.frame_ancestors);
-    let (sockets, _) =
-        live::layer(Arc::new(live::door::AppDoor::new(app.clone())), &settings.marketplace_url);
+    let door = live::door::AppDoor::new(app.clone(), &settings.marketplace_url);
+    let (sockets, _, pump) = live::layer(Arc::new(door));
+    tokio::spawn(pump);
     let state = WebState { app, settings: Arc::new(settings) };
     Router::new()
         // the owner's browser

@@ -183,5 +183,6 @@ say-too-often = Too many attempts. Wait a minute.
 say-not-now = This cannot be done now: the connection is at another step.
 say-whatsapp = WhatsApp does not answer. Try again in a minute.
 say-yclients = YClients does not answer. Try again in a minute.
+say-view-only = Only the person who connected the app can do this. To link another phone, disconnect the app in YClients and connect it again.
 say-fault = The mistake is on our side. Try again.
 say-offline = No connection to the server. Wait, we are restoring it.
