@@ -8,6 +8,7 @@ import { join } from "node:path";
 const FLAGS = [
   "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--hide-scrollbars",
   "--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",
+  "--disable-renderer-backgrounding", "--disable-background-timer-throttling", "--disable-backgrounding-occluded-windows",
   "--force-color-profile=srgb", "--remote-debugging-pipe",
 ];
 
@@ -87,6 +88,8 @@ async function tab({ send, listeners }, { width = 1280, height = 900, dark = fal
     },
     /** The whole page, however long. */
     async shoot(file) {
+      // A tab behind another one draws no frames, and the picture would wait for one.
+      await call("Page.bringToFront");
       const { data } = await call("Page.captureScreenshot", { format: "png", captureBeyondViewport: true });
       writeFileSync(file, Buffer.from(data, "base64"));
     },

@@ -33,7 +33,7 @@ try {
   await post("/set/qr");
   await desk.until(state("qr"), "the code arrives by itself");
   assert.equal(await desk.evaluate(box), before, "nothing moves when the code arrives");
-  assert.ok(await desk.evaluate("document.querySelector('.qr-box svg path').getAttribute('d').length > 1000"));
+  assert.ok(await desk.evaluate("document.querySelector('.qr-box svg path:last-child').getAttribute('d').length > 1000"));
   const count = "Number(document.querySelector('[data-count]').textContent)";
   const first = await desk.evaluate(count);
   await desk.until(`${count} < ${first}`, "the seconds run");
