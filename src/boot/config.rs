@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::settings::{SETTINGS, Setting};
+use crate::kernel::locale::Locale;
 use crate::kernel::seal::MasterKeys;
 use crate::kernel::secret::Secret;
 use crate::views::home::HomeLink;
@@ -38,7 +39,7 @@ pub struct Config {
     pub confirm_wait: Duration,
     pub grace: Duration,
     /// Ways on from the front page; the demo adds its own.
-    pub home_links: Vec<HomeLink>,
+    pub home_links: Vec<(Locale, HomeLink)>,
     /// True things worth saying that keep nobody from starting.
     pub warnings: Vec<String>,
 }

@@ -14,6 +14,7 @@ use super::config::{Config, Env};
 use super::demo_trip;
 use super::run::{self, Running};
 use crate::cli::say;
+use crate::kernel::locale::Locale;
 use crate::kernel::secret::random_hex;
 use crate::views::home::HomeLink;
 
@@ -178,28 +179,44 @@ fn yclients_options(product_url: &str) -> yclients::Options {
     })
 }
 
-fn home_links(crm: &str, wa: &str) -> Vec<HomeLink> {
-    let link = |title: &str, note: &str, url: String| HomeLink {
+fn home_links(crm: &str, wa: &str) -> Vec<(Locale, HomeLink)> {
+    let addresses = [
+        format!("{crm}/"),
+        format!("{wa}/phone/{}", demo_trip::SALON_PHONE),
+        format!("{crm}/timetable/{}", demo_trip::SALON),
+        format!("{wa}/phone/{}", demo_trip::CLIENT_PHONE),
+    ];
+    let texts = [
+        (
+            Locale::Ru,
+            [
+                ("1. Маркетплейс", "Установите приложение в салон: откроется страница подключения с кодом"),
+                ("2. Телефон салона", "Отсканируйте им код"),
+                ("3. Журнал салона", "Создайте запись, перенесите её, удалите"),
+                ("4. Телефон клиента", "Сюда приходят сообщения; на них можно ответить"),
+            ],
+        ),
+        (
+            Locale::En,
+            [
+                ("1. Marketplace", "Install the app into the salon: the connect page opens with a code"),
+                ("2. The salon's phone", "Scan the code with it"),
+                ("3. The salon's journal", "Create a booking, move it, delete it"),
+                ("4. The client's phone", "Messages arrive here, and can be answered"),
+            ],
+        ),
+    ];
+    let link = |(title, note): (&str, &str), url: &String| HomeLink {
         title: title.to_owned(),
         note: note.to_owned(),
-        url,
+        url: url.clone(),
     };
-    vec![
-        link("1. Маркетплейс", "Установите приложение в салон и привяжите телефон", format!("{crm}/")),
-        link(
-            "2. Телефон салона",
-            "Им сканируют код со страницы подключения",
-            format!("{wa}/phone/{}", demo_trip::SALON_PHONE),
-        ),
-        link(
-            "3. Журнал салона",
-            "Создайте запись для клиента, перенесите, отмените",
-            format!("{crm}/timetable/990101"),
-        ),
-        link(
-            "4. Телефон клиента",
-            "Сюда приходят сообщения",
-            format!("{wa}/phone/{}", demo_trip::CLIENT_PHONE),
-        ),
-    ]
+    texts
+        .into_iter()
+        .flat_map(|(locale, texts)| {
+            let links: Vec<_> =
+                texts.into_iter().zip(&addresses).map(|(text, url)| (locale, link(text, url))).collect();
+            links
+        })
+        .collect()
 }

@@ -14,7 +14,9 @@ use crate::views::connect::{FirstWay, Opening, page, with_picture};
 use crate::views::install::{Problem, problem};
 
 pub async fn home(State(state): State<WebState>, visit: Visit) -> Html<String> {
-    Html(crate::views::home::home(visit.frame(), &state.settings.home_links))
+    let ours = state.settings.home_links.iter().filter(|(locale, _)| *locale == visit.locale);
+    let links: Vec<_> = ours.map(|(_, link)| link.clone()).collect();
+    Html(crate::views::home::home(visit.frame(), &links))
 }
 
 #[derive(Deserialize)]

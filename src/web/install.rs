@@ -48,7 +48,7 @@ fn refused(state: &WebState, visit: &Visit, error: &app::Error) -> Response {
     let known = match error {
         app::Error::Rejected("not_installed") => Problem::NotInstalled,
         app::Error::Rejected("foreign_application") => Problem::BadSignature,
-        app::Error::Crm(e) if matches!(e, crate::yclients::Error::Forbidden(_)) => Problem::NotInstalled,
+        app::Error::Crm(crate::yclients::Error::Forbidden(_)) => Problem::NotInstalled,
         app::Error::Crm(_) => Problem::YclientsSilent,
         _ => return error::page(error, visit),
     };

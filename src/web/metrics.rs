@@ -10,7 +10,6 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use crate::app::App;
 use crate::storage::{job, tenant, wa_session};
 
-#[must_use]
 pub fn router(app: Arc<App>, handle: PrometheusHandle) -> Router {
     Router::new().route("/metrics", get(render)).with_state((app, handle))
 }

@@ -15,7 +15,6 @@ use crate::live;
 /// A hook larger than this is answered with 413.
 const MOST_BYTES: usize = 1 << 20;
 
-#[must_use]
 pub fn router(app: Arc<App>, settings: WebSettings) -> Router {
     let framing = security_headers::Framing::by(&settings.frame_ancestors);
     let door = live::door::AppDoor::new(app.clone(), &settings.marketplace_url);

@@ -18,8 +18,8 @@ pub struct WebSettings {
     pub marketplace_url: String,
     pub frame_ancestors: Vec<String>,
     pub operator_token: Option<Secret>,
-    /// Ways on from the front page; the demo has some.
-    pub home_links: Vec<HomeLink>,
+    /// Ways on from the front page, in each language; the demo has some.
+    pub home_links: Vec<(Locale, HomeLink)>,
 }
 
 #[derive(Clone)]

@@ -247,32 +247,6 @@ fn a_hook_does_not_print_its_body() {
     assert!(!printed.contains("Анна") && printed.contains("880000501"), "{printed}");
 }
 
-/// Not a promise, a tape measure: `cargo test --release … hook_speed -- --ignored --nocapture`.
-#[test]
-#[ignore = "measures, asserts nothing"]
-fn hook_speed() {
-    let body = fixtures::text("webhook_record_create.json");
-    let time = |name: &str, work: &dyn Fn()| {
-        let started = std::time::Instant::now();
-        (0..10_000).for_each(|_| work());
-        println!("{name}: {:.2} µs", started.elapsed().as_secs_f64() * 100.0);
-    };
-    println!("{} bytes", body.len());
-    let hook = one(&body);
-    time("parse", &|| {
-        let _ = std::hint::black_box(parse(body.as_bytes()));
-    });
-    time("dedup_raw", &|| {
-        std::hint::black_box(hook.dedup_raw());
-    });
-    time("dedup", &|| {
-        std::hint::black_box(hook.dedup());
-    });
-    time("record", &|| {
-        std::hint::black_box(hook.record());
-    });
-}
-
 proptest::proptest! {
     #[test]
     fn no_bytes_make_the_parser_panic(body in proptest::collection::vec(proptest::num::u8::ANY, 0..300)) {
