@@ -120,6 +120,7 @@ impl Owner {
         for _ in 0..TRIES {
             match self.context.vault.wipe(&self.tenant).await {
                 Ok(()) => break,
+                Err(_) if self.context.registry.is_closing() => break,
                 Err(error) => {
                     tracing::warn!(tenant.id = %self.tenant, error = %error, "the keys of a removed device could not be destroyed yet");
                     tokio::time::sleep_until(self.next_try()).await;

@@ -140,9 +140,8 @@ impl Owner {
                 self.newer_version().await;
                 return Some(self.refused(Refusal::Outdated, "WhatsApp wants a newer client").await);
             }
-            Notice::LoggedOut { reason } | Notice::Refused { reason } => {
-                return Some(self.refused(Refusal::Unreachable, &reason).await);
-            }
+            Notice::LoggedOut { reason } => return Some(self.refused(Refusal::Other, &reason).await),
+            Notice::Refused { reason } => return Some(self.refused(Refusal::Unreachable, &reason).await),
             Notice::Replaced => return Some(self.refused(Refusal::Other, "opened elsewhere").await),
             _ => {}
         }
