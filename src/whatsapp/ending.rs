@@ -56,11 +56,15 @@ impl Owner {
         match by {
             PairBy::Qr if !pairing.has_qr() => return Some(End::Again(PairBy::Qr)),
             PairBy::Qr => {
-                if let Some(shown) = pairing.shown() {
-                    self.tell(shown).await;
+                if let Some(picture) = pairing.picture() {
+                    self.tell(picture).await;
                 }
             }
             PairBy::Code(phone) => {
+                if let Some(code) = pairing.given_code(&phone, self.context.clock.now()) {
+                    self.tell(code).await;
+                    return None;
+                }
                 pairing.asked_by_number(phone.clone());
                 life.ask_code(phone, self.context.settings.pace.patience);
             }
