@@ -38,7 +38,8 @@ pub async fn serve(socket: WebSocket, server: Arc<Server>, stop: CancellationTok
         decoder: FrameDecoder::new(),
         server: Arc::clone(&server),
         mailbox,
-        link: Link::new(link_id, tx),
+        id: link_id,
+        link: Some(Link::new(link_id, tx)),
         who: Who::Stranger,
     };
     let ended = tokio::select! {
@@ -61,7 +62,10 @@ struct Connection {
     decoder: FrameDecoder,
     server: Arc<Server>,
     mailbox: mpsc::Receiver<Out>,
-    link: Link,
+    id: u64,
+    /// Handed to the server with the introduction. From then on it alone holds this end: when it lets go, the mailbox
+    /// runs dry and the connection ends.
+    link: Option<Link>,
     who: Who,
 }
 
@@ -104,7 +108,7 @@ impl Connection {
                         }
                     }
                 }
-                () = sleep_until(leaves) => match (&mut self.who, self.server.may_stay(self.link.id)) {
+                () = sleep_until(leaves) => match (&mut self.who, self.server.may_stay(self.id)) {
                     (Who::Candidate { leaves }, Some(left)) => *leaves = Instant::now() + left,
                     _ => return Ok(()),
                 },
@@ -156,12 +160,13 @@ impl Connection {
 
     /// Decides what the other side is: a device that comes back, or one that wants to be paired.
     async fn introduce(&mut self, established: Box<Established>, ik: bool) -> anyhow::Result<Channel> {
+        let link = self.link.take().context("introduced twice")?;
         if established.payload.device_pairing_data.is_set() {
-            let stay = self.server.meet(self.link.clone(), &established)?;
+            let stay = self.server.meet(link, &established)?;
             self.who = Who::Candidate { leaves: Instant::now() + stay };
             return Ok(established.channel);
         }
-        match self.server.admit(self.link.clone(), &established, ik) {
+        match self.server.admit(link, &established, ik) {
             Admission::Welcome(address) => {
                 self.who = Who::Device(address);
                 Ok(established.channel)
@@ -183,7 +188,7 @@ impl Connection {
         tracing::trace!(tag = %stanza.tag, "stanza");
         let answers = match &self.who {
             Who::Device(address) => self.server.handle(address, &stanza),
-            _ => self.server.handle_candidate(self.link.id, &stanza),
+            _ => self.server.handle_candidate(self.id, &stanza),
         };
         for answer in answers {
             match answer {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use base64::Engine as _;
 use bytes::Bytes;
 use rand::rng;
 use tokio::time::timeout;
@@ -40,6 +41,16 @@ impl Keys {
     pub fn generate() -> Self {
         let [noise, identity, signed] = [(); 3].map(|()| KeyPair::generate(&mut rng()));
         Self { noise, identity, signed }
+    }
+
+    /// The code such a device would show, from the first reference it was given.
+    pub fn qr(&self, greeting: &Node) -> String {
+        let reference = greeting.get_optional_child_by_tag(&["pair-device", "ref"]);
+        let reference = reference.and_then(Node::content_as_string).expect("a reference");
+        let [noise, identity] = [&self.noise, &self.identity]
+            .map(|keys| base64::engine::general_purpose::STANDARD.encode(keys.public_key.public_key_bytes()));
+        let secret = base64::engine::general_purpose::STANDARD.encode([7; 32]);
+        format!("{reference},{noise},{identity},{secret},1")
     }
 
     /// A registration whose signed key is signed by `signer`.
@@ -102,6 +113,10 @@ impl Forger {
         self.counters.1 += 1;
         let bytes = wacore_binary::util::unpack_bytes(frame).expect("unpacked");
         Some(unmarshal_ref(&bytes).expect("a stanza").to_owned())
+    }
+
+    pub async fn leave(self) {
+        self.transport.disconnect().await;
     }
 
     pub async fn answer(&mut self, request: &Node, children: Vec<Node>) {

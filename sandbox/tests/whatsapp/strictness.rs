@@ -1,6 +1,5 @@
 //! What the server refuses, as the real one does.
 
-use base64::Engine as _;
 use serde_json::json;
 use wacore_binary::builder::NodeBuilder;
 use whatsapp_rust::Jid;
@@ -15,19 +14,8 @@ async fn a_device_that_does_not_sign_is_not_linked() {
     let keys = Keys::generate();
     let mut forger = Forger::connect(&stage, &keys.noise, &keys.registration(&keys.identity)).await;
     let greeting = forger.next().await.expect("references");
-    let reference =
-        greeting.get_optional_child_by_tag(&["pair-device", "ref"]).and_then(|it| it.content_as_string());
     forger.answer(&greeting, Vec::new()).await;
-    let encode = |bytes: &[u8]| base64::engine::general_purpose::STANDARD.encode(bytes);
-    let (noise, identity) =
-        (keys.noise.public_key.public_key_bytes(), keys.identity.public_key.public_key_bytes());
-    let qr = format!(
-        "{},{},{},{},1",
-        reference.expect("a reference"),
-        encode(noise),
-        encode(identity),
-        encode(&[7; 32])
-    );
+    let qr = keys.qr(&greeting);
     let scanning = stage.try_post("/phones/79990000001/scan", json!({ "qr": qr }));
     let signing = async {
         let question = forger.next().await.expect("pair-success");
@@ -50,6 +38,22 @@ async fn a_device_that_does_not_sign_is_not_linked() {
     assert_eq!((status, &answer["error"]), (409, &json!("bad-device-signature")));
     assert_eq!(last_word.expect("a stream error").tag, "stream:error");
     assert_eq!(stage.get(&format!("/phones/{SALON}")).await["companions"], json!([]));
+}
+
+#[tokio::test]
+async fn a_companion_that_hangs_up_is_not_waited_for() {
+    let stage = Stage::open().await;
+    let keys = Keys::generate();
+    let mut forger = Forger::connect(&stage, &keys.noise, &keys.registration(&keys.identity)).await;
+    let greeting = forger.next().await.expect("references");
+    let qr = keys.qr(&greeting);
+    let scanning = stage.try_post("/phones/79990000001/scan", json!({ "qr": qr }));
+    let leaving = async {
+        forger.next().await.expect("pair-success");
+        forger.leave().await;
+    };
+    let ((status, answer), ()) = tokio::join!(scanning, leaving);
+    assert_eq!((status, &answer["error"]), (409, &json!("companion-gone")));
 }
 
 #[tokio::test]

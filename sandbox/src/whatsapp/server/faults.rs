@@ -161,6 +161,11 @@ impl Faults {
             }
         }
         self.plan = serde_json::from_value(whole)?;
+        let nack = self.plan.nack.as_mut().and_then(|nack| nack.number.as_mut());
+        let connect = self.plan.connect.as_mut().and_then(|refusal| refusal.number.as_mut());
+        for number in nack.into_iter().chain(connect) {
+            *number = number.trim_start_matches('+').to_owned();
+        }
         if changes.contains_key("seed") {
             self.dice = StdRng::seed_from_u64(self.plan.seed);
         }

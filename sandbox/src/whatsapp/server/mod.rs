@@ -206,7 +206,10 @@ impl Server {
     /// A connection is gone. A newer one of the same device is left alone.
     pub fn hang_up(&self, connection: u64, device: Option<&Address>) {
         let mut state = self.state();
-        state.candidates.remove(&connection);
+        let candidate = state.candidates.remove(&connection);
+        if let Some((phone, refusal)) = candidate.and_then(Candidate::unfinished) {
+            self.deliver(&mut state, &phone, refusal);
+        }
         state.references.retain(|_, reference| reference.connection != connection);
         state.link_codes.retain(|_, code| code.connection != connection);
         if let Some(device) = device.and_then(|address| state.device_mut(address))

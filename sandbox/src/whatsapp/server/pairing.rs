@@ -43,6 +43,15 @@ struct Promise {
     key_index_list: Option<(Vec<u8>, i64)>,
 }
 
+impl Candidate {
+    /// What to tell the phone that vouched for a candidate which then went away.
+    pub fn unfinished(self) -> Option<(Address, Node)> {
+        let promise = self.promise?;
+        let refusal = refusal(&promise.phone_iq, "companion-gone");
+        Some((Address { number: promise.device.number, device: 0 }, refusal))
+    }
+}
+
 pub struct Reference {
     pub connection: u64,
     expires: Instant,
