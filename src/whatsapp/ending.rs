@@ -56,11 +56,15 @@ impl Owner {
         match by {
             PairBy::Qr if !pairing.has_qr() => return Some(End::Again(PairBy::Qr)),
             PairBy::Qr => {
-                if let Some(shown) = pairing.shown() {
-                    self.tell(shown).await;
+                if let Some(picture) = pairing.picture() {
+                    self.tell(picture).await;
                 }
             }
             PairBy::Code(phone) => {
+                if let Some(code) = pairing.given_code(&phone, self.context.clock.now()) {
+                    self.tell(code).await;
+                    return None;
+                }
                 pairing.asked_by_number(phone.clone());
                 life.ask_code(phone, self.context.settings.pace.patience);
             }
@@ -120,6 +124,7 @@ impl Owner {
         for _ in 0..TRIES {
             match self.context.vault.wipe(&self.tenant).await {
                 Ok(()) => break,
+                Err(_) if self.context.registry.is_closing() => break,
                 Err(error) => {
                     tracing::warn!(tenant.id = %self.tenant, error = %error, "the keys of a removed device could not be destroyed yet");
                     tokio::time::sleep_until(self.next_try()).await;

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use tokio::sync::oneshot;
 use whatsapp_rust::prelude::{Client, ClientError, IqError, Jid, MessageBuilderExt as _, wa};
-use whatsapp_rust::store::error::StoreError;
 use whatsapp_rust::{ContactError, SendError, SendOptions};
 
 use super::error::Error;
@@ -14,6 +13,7 @@ use super::guard;
 use super::owner::Context;
 use super::registry::{Command, Registry, watch};
 use super::settings::Settings;
+use super::store::VaultFailed;
 use super::vault::Vault;
 use super::wire::{Http, Sockets, Version};
 use crate::domain::session::{PairBy, SessionState};
@@ -181,7 +181,7 @@ fn iq_error(error: IqError) -> Error {
 
 /// Our own storage failing under the library is ours to say.
 fn of_chain(error: anyhow::Error) -> Error {
-    if error.chain().any(|cause| cause.is::<StoreError>()) {
+    if error.chain().any(|cause| cause.is::<VaultFailed>()) {
         Error::Vault(error)
     } else {
         Error::Library(error)

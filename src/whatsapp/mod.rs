@@ -4,6 +4,10 @@
 //!
 //! A session is owned by one task ([`live::LiveGateway`] finds it), its keys rest in a [`vault::Vault`] that the floor above
 //! brings along, and what happens to it goes to a [`gateway::Sink`].
+//!
+//! The library logs numbers, key fingerprints and, at debug, whole stanzas, under its crates' names and under names of its own
+//! (`Client/Send`, `Client/PairCode`, `Bot/PairCode` …). A log that must not hold them lets through by name what may pass, and
+//! not everything but a list.
 
 mod ending;
 pub mod error;

@@ -15,6 +15,9 @@ const QR_CODES: u8 = 6;
 /// How often a code by number is renewed by itself before people are asked.
 const CODE_RENEWALS: u8 = 2;
 
+/// A code with less time than this is no longer given to anyone.
+const TIME_TO_TYPE_MS: i64 = 30_000;
+
 /// One linking under way.
 #[derive(Debug)]
 pub(super) struct Pairing {
@@ -22,7 +25,8 @@ pub(super) struct Pairing {
     /// The part of a code that WhatsApp chose: the same one again is the same code, drawn anew.
     reference: String,
     /// What is to be seen right now, for whoever joins later.
-    shown: Option<SessionEvent>,
+    picture: Option<SessionEvent>,
+    typed: Option<SessionEvent>,
     /// The number a code was asked for.
     phone: Option<Phone>,
     renewals: u8,
@@ -34,7 +38,8 @@ impl Pairing {
         let mut pairing = Self {
             number: 0,
             reference: String::new(),
-            shown: None,
+            picture: None,
+            typed: None,
             phone: None,
             renewals: CODE_RENEWALS,
             qr_over: false,
@@ -47,6 +52,7 @@ impl Pairing {
 
     pub(super) fn asked_by_number(&mut self, phone: Phone) {
         self.phone = Some(phone);
+        self.typed = None;
         self.renewals = CODE_RENEWALS;
     }
 
@@ -59,32 +65,30 @@ impl Pairing {
         }
         let of = QR_CODES.max(self.number);
         let event = SessionEvent::Qr { code, number: self.number, of, expires_at: after(now, ttl) };
-        // A code by number that someone is typing stays what is shown to whoever joins.
-        if !matches!(self.shown, Some(SessionEvent::PairingCode { .. })) {
-            self.shown = Some(event.clone());
-        }
+        self.picture = Some(event.clone());
         event
     }
 
     pub(super) fn code(&mut self, code: String, ttl: Duration, now: UnixMs) -> SessionEvent {
         let event = SessionEvent::PairingCode { code, expires_at: after(now, ttl) };
-        self.shown = Some(event.clone());
+        self.typed = Some(event.clone());
         event
     }
 
-    /// The connection was lost: the next one comes with codes of its own.
-    pub(super) fn starts_over(&mut self) {
+    /// The connection was lost: the next one comes with codes of its own. Gives the number to ask for again.
+    pub(super) fn starts_over(&mut self) -> Option<Phone> {
+        let had_code = self.typed.is_some();
         self.number = 0;
         self.reference.clear();
-        self.shown = None;
+        self.picture = None;
+        self.typed = None;
         self.qr_over = false;
+        if had_code { self.renew() } else { None }
     }
 
     pub(super) fn qr_ran_out(&mut self) {
         self.qr_over = true;
-        if matches!(self.shown, Some(SessionEvent::Qr { .. })) {
-            self.shown = None;
-        }
+        self.picture = None;
     }
 
     /// Whether this connection still hands out QR codes.
@@ -92,17 +96,30 @@ impl Pairing {
         !self.qr_over
     }
 
-    pub(super) fn shown(&self) -> Option<SessionEvent> {
-        self.shown.clone()
+    /// The picture that is shown right now.
+    pub(super) fn picture(&self) -> Option<SessionEvent> {
+        self.picture.clone()
+    }
+
+    /// The code already given for this number, while there is time left to type it. Asking WhatsApp for another would make the
+    /// one on the screen worthless, and it does not like to be asked often.
+    pub(super) fn given_code(&self, phone: &Phone, now: UnixMs) -> Option<SessionEvent> {
+        if self.phone.as_ref() != Some(phone) {
+            return None;
+        }
+        self.typed.clone().filter(|event| {
+            matches!(event, SessionEvent::PairingCode { expires_at, .. } if expires_at.since(now) > TIME_TO_TYPE_MS)
+        })
     }
 
     pub(super) fn has_shown(&self) -> bool {
-        self.shown.is_some()
+        self.picture.is_some() || self.typed.is_some()
     }
 
     /// The number to ask a fresh code for, while renewals are left.
     pub(super) fn renew(&mut self) -> Option<Phone> {
         self.renewals = self.renewals.checked_sub(1)?;
+        self.typed = None;
         self.phone.clone()
     }
 }
@@ -155,11 +172,23 @@ mod tests {
         let mut pairing = Pairing::new(&PairBy::Qr);
         assert!(!pairing.has_shown());
         let qr = pairing.qr("ref1,a".to_owned(), TTL, UnixMs(0));
-        assert_eq!(pairing.shown(), Some(qr));
+        assert_eq!(pairing.picture(), Some(qr));
         pairing.qr_ran_out();
         assert!(!pairing.has_shown() && !pairing.has_qr());
         pairing.starts_over();
         assert_eq!(number(&pairing.qr("ref9,a".to_owned(), TTL, UnixMs(0))), (1, 6));
+    }
+
+    #[test]
+    fn a_code_that_can_still_be_typed_is_given_again() {
+        let (anna, oleg) = (Phone::parse("+79000000001"), Phone::parse("+79000000002"));
+        let (anna, oleg) = (anna.expect("valid"), oleg.expect("valid"));
+        let mut pairing = Pairing::new(&PairBy::Code(anna.clone()));
+        assert_eq!(pairing.given_code(&anna, UnixMs(0)), None);
+        let code = pairing.code("ABCD1234".to_owned(), Duration::from_secs(180), UnixMs(0));
+        assert_eq!(pairing.given_code(&anna, UnixMs(149_000)), Some(code));
+        assert_eq!(pairing.given_code(&anna, UnixMs(151_000)), None);
+        assert_eq!(pairing.given_code(&oleg, UnixMs(0)), None);
     }
 
     #[test]

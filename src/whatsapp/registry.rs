@@ -89,7 +89,7 @@ impl Registry {
         tenant: &TenantId,
         command: Command,
     ) -> Result<(), Error> {
-        if self.closing.load(Ordering::Acquire) {
+        if self.is_closing() {
             return Err(Error::Offline);
         }
         let mut entries = lock(&self.entries);
@@ -143,6 +143,11 @@ impl Registry {
                 let _ = entry.commands.send(Command::Revive);
             }
         }
+    }
+
+    /// Whether nothing is begun any more.
+    pub(super) fn is_closing(&self) -> bool {
+        self.closing.load(Ordering::Acquire)
     }
 
     /// Stops every owner and waits until the last has left.

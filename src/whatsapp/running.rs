@@ -131,7 +131,8 @@ impl Owner {
             }
             Notice::Paired => {
                 life.pairing = None;
-                life.patience = None;
+                // The first login brings keys and app state along: it takes longer than any other.
+                life.patience = Some(Instant::now() + self.context.settings.pace.patience * 3);
                 self.tell(SessionEvent::Scanned).await;
             }
             Notice::PairFailed { why, detail } => return Some(self.refused(why, &detail).await),
@@ -140,9 +141,8 @@ impl Owner {
                 self.newer_version().await;
                 return Some(self.refused(Refusal::Outdated, "WhatsApp wants a newer client").await);
             }
-            Notice::LoggedOut { reason } | Notice::Refused { reason } => {
-                return Some(self.refused(Refusal::Unreachable, &reason).await);
-            }
+            Notice::LoggedOut { reason } => return Some(self.refused(Refusal::Other, &reason).await),
+            Notice::Refused { reason } => return Some(self.refused(Refusal::Unreachable, &reason).await),
             Notice::Replaced => return Some(self.refused(Refusal::Other, "opened elsewhere").await),
             _ => {}
         }
@@ -221,8 +221,13 @@ impl Owner {
     async fn disconnected(&mut self, life: &mut Life, reason: &str) {
         match life.pairing.as_mut() {
             Some(pairing) => {
-                pairing.starts_over();
-                life.patience.get_or_insert(Instant::now() + self.context.settings.pace.patience);
+                let patience = self.context.settings.pace.patience;
+                // A code by number was good on that connection alone.
+                let phone = pairing.starts_over();
+                life.patience.get_or_insert(Instant::now() + patience);
+                if let Some(phone) = phone {
+                    life.ask_code(phone, patience);
+                }
             }
             None if self.status.state() != SessionState::Offline => {
                 self.tell_state(SessionState::Offline, reason, None).await;

@@ -108,6 +108,7 @@ async fn a_batch_of_prekeys_is_one_quick_unit(base: Base) {
     let began = Instant::now();
     store.store_prekeys_batch(&keys, false).await.expect("stored");
     let took = began.elapsed();
+    println!("812 pre-keys in {took:?}");
     assert!(took.as_millis() < 1_500, "812 pre-keys took {took:?}");
     assert_eq!(store.get_max_prekey_id().await.expect("asked"), 812);
     assert_eq!(store.load_prekey(500).await.expect("loaded"), Some(keys[499].1.clone()));

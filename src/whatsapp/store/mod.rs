@@ -141,8 +141,13 @@ fn joined(parts: &[&str]) -> String {
     parts.join("\0")
 }
 
+/// Our own storage failing, as it travels up through the library: found again in the chain of whatever it makes of it.
+#[derive(Debug, thiserror::Error)]
+#[error("the vault failed")]
+pub(super) struct VaultFailed(#[source] anyhow::Error);
+
 fn failed(error: anyhow::Error) -> StoreError {
-    StoreError::Database(error.into())
+    StoreError::Database(Box::new(VaultFailed(error)))
 }
 
 fn bytes_of(kept: Kept) -> Vec<u8> {
