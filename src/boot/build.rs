@@ -15,7 +15,7 @@ use crate::kernel::clock::{Clock, SystemClock};
 use crate::storage::Db;
 use crate::web::{self, WebSettings};
 use crate::whatsapp::LiveGateway;
-use crate::yclients::{self, LocalPace, YclientsApi};
+use crate::yclients::{self, YclientsApi};
 
 /// A product ready to serve.
 pub struct Built {
@@ -38,7 +38,7 @@ pub async fn build_with(config: &Config, clock: Arc<dyn Clock>) -> anyhow::Resul
         application_id: config.application_id,
         timeout: std::time::Duration::from_secs(20),
     };
-    let crm = YclientsApi::new(yclients, Arc::new(LocalPace::default()))?;
+    let crm = YclientsApi::new(yclients, super::pace::pace(config).await?)?;
     let mut tenants = Overrides::load(&config.tenants_dir).map_err(|problems| {
         anyhow::anyhow!("the tenants folder has mistakes:\n  {}", problems.join("\n  "))
     })?;

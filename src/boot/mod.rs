@@ -7,6 +7,7 @@ pub mod demo;
 #[cfg(feature = "sandbox")]
 mod demo_trip;
 pub mod doctor;
+mod pace;
 pub mod run;
 pub mod settings;
 pub mod telemetry;

@@ -1,4 +1,6 @@
-//! Redis, where there is one. Nothing in it is ever the only copy of anything.
+//! Redis, where there is one: what several nodes behind one address must share. Nothing in it is ever the only copy of anything.
+
+pub mod turns;
 
 /// Whether Redis answers.
 pub async fn ping(url: &str) -> Result<(), redis::RedisError> {

@@ -30,10 +30,10 @@ struct Turns {
 }
 
 /// A little longer than the platform's second and minute: what leaves evenly may arrive bunched.
-const SECOND: Duration = Duration::from_millis(1_100);
-const MINUTE: Duration = Duration::from_secs(61);
-const PER_SECOND: usize = 5;
-const PER_MINUTE: usize = 200;
+pub const SECOND: Duration = Duration::from_millis(1_100);
+pub const MINUTE: Duration = Duration::from_secs(61);
+pub const PER_SECOND: usize = 5;
+pub const PER_MINUTE: usize = 200;
 
 impl Turns {
     fn reserve(&mut self, now: Instant) -> Instant {
