@@ -78,9 +78,13 @@ struct RefusedPanel<'a> {
 
 /// The whole page, in the state the server is in.
 #[must_use]
-pub fn page(frame: Frame, view: &ConnectView, reader: &Reader, opening: &Opening<'_>) -> String {
+pub fn page(mut frame: Frame, view: &ConnectView, reader: &Reader, opening: &Opening<'_>) -> String {
     let w = frame.words;
     let request_id = frame.request_id.clone();
+    // The panel has a request id of its own then, and two would leave the reader to choose.
+    if matches!(view.step, ConnectStep::OurFault { .. }) {
+        frame.request_id.clear();
+    }
     let refused = |state, notice| html(&RefusedPanel { w, state, notice });
     html(&ConnectPage {
         w,
