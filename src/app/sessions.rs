@@ -9,6 +9,7 @@ use super::error::Error;
 use super::{App, activate, bus::News, enqueue, inbound, notify};
 use crate::domain::session::{InboundMessage, PairBy, Refusal, SessionEvent, SessionState};
 use crate::kernel::clock::UnixMs;
+use crate::kernel::fault::{Fault as _, Retry};
 use crate::kernel::id::TenantId;
 use crate::kernel::phone::Phone;
 use crate::kernel::secret::hmac_sha256;
@@ -148,10 +149,22 @@ impl Sink for AppSink {
     }
 
     async fn tell(&self, id: &TenantId, event: SessionEvent) {
-        let Ok(app) = self.app() else { return };
-        if let Err(error) = take(&app, id, event).await {
-            tracing::error!(tenant.id = %id, %error, "what a session told could not be written down");
+        // A session tells each thing once. The database may be away for a while: what matters is asked of it again.
+        for wait_ms in [100, 500, 2_000, 5_000, 15_000, 60_000] {
+            let Ok(app) = self.app() else { return };
+            match take(&app, id, event.clone()).await {
+                Ok(()) => return,
+                Err(error) if error.retry() == Retry::Never => {
+                    return tracing::error!(tenant.id = %id, %error, "what a session told could not be written down");
+                }
+                Err(error) => {
+                    tracing::warn!(tenant.id = %id, %error, "what a session told must wait for the database")
+                }
+            }
+            drop(app);
+            tokio::time::sleep(std::time::Duration::from_millis(wait_ms)).await;
         }
+        tracing::error!(tenant.id = %id, "what a session told was not written down: the database was away too long");
     }
 }
 
@@ -164,7 +177,10 @@ impl AppSink {
 async fn take(app: &App, id: &TenantId, event: SessionEvent) -> Result<(), Error> {
     match event {
         SessionEvent::Qr { code, number, of, expires_at } => {
-            app.pairings.set(id, Pairing::Qr { raw: code, number, of, expires_at });
+            // A linking by number draws codes too; the reader asked for the other way.
+            if !matches!(app.pairings.get(id), Some(Pairing::CodeAsked | Pairing::Code { .. })) {
+                app.pairings.set(id, Pairing::Qr { raw: code, number, of, expires_at });
+            }
         }
         SessionEvent::PairingCode { code, expires_at } => {
             app.pairings.set(id, Pairing::Code { code, expires_at });

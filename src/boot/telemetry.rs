@@ -5,15 +5,17 @@ use tracing_subscriber::EnvFilter;
 
 use super::config::Env;
 
-/// Targets that print what may not be in a log.
-const QUIET: &str = "wacore=off,wacore_libsignal=off,wacore_noise=off,wacore_binary=off,whatsapp_rust=off,\
-     whatsapp_rust_tokio_transport=off,sqlx=warn,hyper=warn,engineioxide=warn,socketioxide=warn";
+/// The WhatsApp library logs numbers, key fingerprints and whole stanzas, under targets of many names: only what is named here
+/// is let through at all.
+const HEARD: &str = "off,sqlx=warn,hyper=warn,tower_http=warn,salonbridge_sandbox=warn";
 
 /// Starts logging to standard error. A second call changes nothing.
 pub fn start_logs(env: &Env) {
     let wish = env.get("SALONBRIDGE_LOG").map_or("info", String::as_str);
-    let filter = EnvFilter::try_new(format!("{wish},{QUIET}"))
-        .unwrap_or_else(|_| EnvFilter::new(format!("info,{QUIET}")));
+    // A bare level is meant for us; other targets must be asked for by name.
+    let ours = if wish.contains('=') { wish.to_owned() } else { format!("salonbridge={wish}") };
+    let filter = EnvFilter::try_new(format!("{HEARD},{ours}"))
+        .unwrap_or_else(|_| EnvFilter::new(format!("{HEARD},salonbridge=info")));
     let base = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let _ = if env.get("SALONBRIDGE_LOG_FORMAT").is_some_and(|f| f == "json") {
         base.json().flatten_event(true).try_init()
