@@ -10,6 +10,7 @@ use crate::domain::tenant::{Tenant, TenantState};
 use crate::domain::wording::Filling;
 use crate::kernel::clock::UnixMs;
 use crate::kernel::id::{OutboxId, TenantId};
+use crate::kernel::seal::DataKey;
 use crate::kernel::secret::Secret;
 use crate::storage::outbox::NewOutbox;
 use crate::storage::{Conn, decision, outbox, tenant, wa_session};
@@ -129,10 +130,11 @@ pub fn hook_urls(app: &App, hook_key: &str) -> Vec<String> {
 
 async fn become_active(app: &App, id: &TenantId) -> Result<(), Error> {
     let now = app.now();
+    let key = app.keys.of(id).await?;
     let mut conn = app.db.begin().await?;
     let moved = tenant::set_state(&mut conn, id, TenantState::Configuring, TenantState::Active, now).await?;
     if moved {
-        to_own_number(app, &mut conn, id, MessageKind::Welcome, now).await?;
+        to_own_number(app, &key, &mut conn, id, MessageKind::Welcome, now).await?;
     }
     conn.commit().await?;
     app.ring();
@@ -152,8 +154,9 @@ pub fn return_url(app: &App, known: &Tenant) -> String {
 /// A trial message to the salon's own number, on the owner's wish.
 pub async fn send_trial(app: &App, id: &TenantId) -> Result<(), Error> {
     let now = app.now();
+    let key = app.keys.of(id).await?;
     let mut conn = app.db.begin().await?;
-    to_own_number(app, &mut conn, id, MessageKind::Trial, now).await?;
+    to_own_number(app, &key, &mut conn, id, MessageKind::Trial, now).await?;
     conn.commit().await?;
     app.ring();
     Ok(())
@@ -162,6 +165,7 @@ pub async fn send_trial(app: &App, id: &TenantId) -> Result<(), Error> {
 /// Plans a message to the salon's own number: one welcome an activation, one trial a minute.
 async fn to_own_number(
     app: &App,
+    key: &DataKey,
     conn: &mut Conn,
     id: &TenantId,
     kind: MessageKind,
@@ -170,7 +174,6 @@ async fn to_own_number(
     let stored = tenant::find(conn, id).await?.ok_or(Error::NotFound)?.tenant;
     let session = wa_session::find(conn, id).await?.filter(|s| !s.phone.is_empty());
     let Some(session) = session else { return Err(Error::Rejected("not_linked")) };
-    let key = app.keys.of(id).await?;
     let phone = key.open_text("wa_session", "phone", &session.phone)?;
     let rules = app.tenants.rules(stored.salon_id);
     let filling = Filling { salon: stored.title.clone(), ..Filling::default() };
@@ -186,7 +189,7 @@ async fn to_own_number(
         text: key.seal_text("outbox", &intent, &text),
         told: String::new(),
         told_before: String::new(),
-        message_id: super::notify::message_id(&key, &intent),
+        message_id: super::notify::message_id(key, &intent),
         intent,
         kind,
         record: None,

@@ -24,9 +24,9 @@ pub async fn accept(app: &App, salon: SalonId, event: &Event) -> Result<(), Erro
     };
     let known = stored.tenant;
     match event {
-        // Nothing may go out from this moment on; what cannot be undone waits until the status confirms it.
-        Event::Freeze => freeze(&mut conn, &known, now).await?,
-        Event::Uninstall => hold(&mut conn, &known, now).await?,
+        // Nothing goes out from this moment on; what cannot be undone waits until the status confirms it, and a status that
+        // says otherwise thaws the salon again.
+        Event::Freeze | Event::Uninstall => freeze(&mut conn, &known, now).await?,
         Event::Unfreeze | Event::Payment(_) | Event::Other(_) => {}
     }
     enqueue::installation(&mut conn, enqueue::CHECK_STATUS, &known.id, now, now).await?;

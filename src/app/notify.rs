@@ -142,8 +142,9 @@ async fn refused(
         return Ok(Sent::Done);
     }
     // Nothing was handed over. What the client would have known is taken back with the attempt.
+    let key = app.keys.of(id).await?;
     let mut conn = app.db.begin().await?;
-    take_back(app, &mut conn, id, row).await?;
+    take_back(app, &key, &mut conn, id, row).await?;
     outbox::settle(&mut conn, id, &row.id, OutboxState::Planned, reason, app.now()).await?;
     conn.commit().await?;
     match error.retry() {
@@ -153,10 +154,15 @@ async fn refused(
 }
 
 /// Undoes what [`begin`] noted of the client's knowledge, when it is still the last thing noted.
-async fn take_back(app: &App, conn: &mut Conn, id: &TenantId, row: &OutboxRow) -> Result<(), Error> {
+async fn take_back(
+    app: &App,
+    key: &DataKey,
+    conn: &mut Conn,
+    id: &TenantId,
+    row: &OutboxRow,
+) -> Result<(), Error> {
     let Some(record_id) = row.record else { return Ok(()) };
     let Some(stored) = record::find(conn, id, record_id).await? else { return Ok(()) };
-    let key = app.keys.of(id).await?;
     let noted = if stored.told.is_empty() {
         Vec::new()
     } else {
@@ -217,6 +223,7 @@ pub async fn acknowledged(
     error: Option<u16>,
 ) -> Result<(), Error> {
     let now = app.now();
+    let key = app.keys.of(id).await?;
     let mut conn = app.db.begin().await?;
     let Some(row) = outbox::find_message(&mut conn, id, message_id).await? else { return Ok(()) };
     match error {
@@ -229,7 +236,7 @@ pub async fn acknowledged(
                 code => format!("refused_{code}"),
             };
             if outbox::mark_refused(&mut conn, id, message_id, &reason, now).await? {
-                take_back(app, &mut conn, id, &row).await?;
+                take_back(app, &key, &mut conn, id, &row).await?;
                 let new = decision::NewDecision {
                     record: row.record,
                     verb: "failed",
