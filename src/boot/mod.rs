@@ -5,7 +5,7 @@ pub mod config;
 #[cfg(feature = "sandbox")]
 pub mod demo;
 #[cfg(feature = "sandbox")]
-mod demo_trip;
+pub mod demo_trip;
 pub mod doctor;
 mod pace;
 pub mod run;

@@ -1,0 +1,66 @@
+//! The whole trip over real wires, on both engines: install, link, book, move, cancel, as `salonbridge demo --once` walks it.
+
+use salonbridge::boot::config::Env;
+use salonbridge::boot::demo::World;
+use salonbridge::boot::demo_trip;
+use salonbridge::kernel::secret::random_hex;
+use salonbridge::storage::{Db, sql};
+
+/// A database of its own in the server that bin/test started.
+async fn postgres() -> String {
+    let server = std::env::var("TEST_DATABASE_URL")
+        .expect("TEST_DATABASE_URL is not set: run the tests by bin/test, which starts a PostgreSQL");
+    let name = format!("trip_{}", random_hex(6));
+    let pool = sqlx::PgPool::connect(&server).await.expect("the server answers");
+    sqlx::query(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"))).execute(&pool).await.expect("made");
+    let (base, _) = server.rsplit_once('/').expect("a database in the address");
+    format!("{base}/{name}")
+}
+
+async fn walk(database: Option<String>) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut env = Env::new();
+    if let Some(url) = database {
+        env.insert("DATABASE_URL".to_owned(), url);
+    }
+    let world = World::start(&env, folder.path(), 0).await.expect("the world starts");
+    let report = demo_trip::walk(&world).await;
+    assert!(report.ok, "{}", report.prose());
+    let told: Vec<_> = report.messages.iter().map(|m| (m.kind, m.to.as_str())).collect();
+    let client = demo_trip::CLIENT_PHONE;
+    assert_eq!(told, [("confirmation", client), ("change", client), ("cancel", client)]);
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_salon_installs_links_and_its_client_is_told_on_sqlite() {
+    walk(None).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_salon_installs_links_and_its_client_is_told_on_postgres() {
+    walk(Some(postgres().await)).await;
+}
+
+#[tokio::test]
+async fn every_statement_is_taken_by_both_engines() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let sqlite = format!("sqlite:{}", folder.path().join("x.db").display());
+    for url in [sqlite, postgres().await] {
+        let db = Db::open(&url).await.expect("opens");
+        let prepared = sql::prepare_all(&mut db.read().await.expect("a connection")).await;
+        assert!(prepared.unwrap_or_else(|(sql, error)| panic!("{sql}: {error}")) > 50);
+    }
+}
+
+#[tokio::test]
+async fn a_second_process_on_the_same_file_is_refused_with_a_sentence() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let url = format!("sqlite:{}", folder.path().join("x.db").display());
+    let first = Db::open(&url).await.expect("opens");
+    let second = Db::open(&url).await.expect_err("refused").to_string();
+    assert!(second.contains("in use by another salonbridge process"), "{second}");
+    first.close().await;
+    drop(first);
+    Db::open(&url).await.expect("free again");
+}
