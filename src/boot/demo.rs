@@ -45,6 +45,7 @@ pub struct World {
     pub product_url: String,
     pub yclients_url: String,
     pub whatsapp_url: String,
+    config: Config,
     stop: CancellationToken,
 }
 
@@ -102,7 +103,17 @@ impl World {
         config.home_links = home_links(&yclients_url, &whatsapp_url);
         let built = super::build::build(&config).await?;
         let running = run::start_built(built, product, None, config.grace).await?;
-        Ok(Self { product: running, product_url, yclients_url, whatsapp_url, stop })
+        Ok(Self { product: running, product_url, yclients_url, whatsapp_url, config, stop })
+    }
+
+    /// Stops the product and starts it again on the same database and address; the world around it goes on.
+    pub async fn restart(self) -> anyhow::Result<Self> {
+        let address = self.product.address;
+        self.product.stop().await;
+        let built = super::build::build(&self.config).await?;
+        let listener = TcpListener::bind(address).await?;
+        let product = run::start_built(built, listener, None, self.config.grace).await?;
+        Ok(Self { product, ..self })
     }
 
     pub async fn stop(self) {
@@ -191,7 +202,10 @@ fn home_links(crm: &str, wa: &str) -> Vec<(Locale, HomeLink)> {
             Locale::Ru,
             [
                 ("1. Маркетплейс", "Установите приложение в салон: откроется страница подключения с кодом"),
-                ("2. Телефон салона", "Отсканируйте им код"),
+                (
+                    "2. Телефон салона",
+                    "Привяжите его по номеру +7 900 000-00-99: код со страницы подключения введите здесь",
+                ),
                 ("3. Журнал салона", "Создайте запись, перенесите её, удалите"),
                 ("4. Телефон клиента", "Сюда приходят сообщения; на них можно ответить"),
             ],
@@ -200,7 +214,10 @@ fn home_links(crm: &str, wa: &str) -> Vec<(Locale, HomeLink)> {
             Locale::En,
             [
                 ("1. Marketplace", "Install the app into the salon: the connect page opens with a code"),
-                ("2. The salon's phone", "Scan the code with it"),
+                (
+                    "2. The salon's phone",
+                    "Link it by its number +7 900 000-00-99: type the connect page's code here",
+                ),
                 ("3. The salon's journal", "Create a booking, move it, delete it"),
                 ("4. The client's phone", "Messages arrive here, and can be answered"),
             ],

@@ -79,8 +79,7 @@ pub async fn walk(world: &World) -> Report {
 }
 
 async fn steps(world: &World, report: &mut Report) -> anyhow::Result<()> {
-    let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build()?;
-    let trip = Trip { world, http };
+    let trip = Trip::new(world)?;
     let page = trip.install(report).await?;
     trip.link(&page, report).await?;
     let record = trip.tell(report, "confirmation", trip.book()).await?;
@@ -89,20 +88,26 @@ async fn steps(world: &World, report: &mut Report) -> anyhow::Result<()> {
     trip.measure_hooks(report).await
 }
 
-struct Trip<'a> {
+/// Hands on the world: a browser, a marketplace's button, a phone.
+pub struct Trip<'a> {
     world: &'a World,
     http: reqwest::Client,
 }
 
 /// What the browser knows of the connect page.
-struct Page {
-    token: String,
+pub struct Page {
+    pub token: String,
     opened: Instant,
 }
 
-impl Trip<'_> {
+impl<'a> Trip<'a> {
+    pub fn new(world: &'a World) -> anyhow::Result<Self> {
+        let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build()?;
+        Ok(Self { world, http })
+    }
+
     /// Consent in the marketplace, then follow the redirects like a browser.
-    async fn install(&self, report: &mut Report) -> anyhow::Result<Page> {
+    pub async fn install(&self, report: &mut Report) -> anyhow::Result<Page> {
         let consent = self.crm("POST", &format!("/admin/salons/{SALON}/install"), &json!({})).await?;
         let visit = consent["redirect_url"].as_str().context("the marketplace sends the browser nowhere")?;
         let began = Instant::now();
@@ -123,7 +128,7 @@ impl Trip<'_> {
     }
 
     /// Reads the page's socket as the page does: the code, the linking, the activation.
-    async fn link(&self, page: &Page, report: &mut Report) -> anyhow::Result<()> {
+    pub async fn link(&self, page: &Page, report: &mut Report) -> anyhow::Result<()> {
         let mut socket = Socket::open(&self.world.product_url, &page.token).await?;
         let code = loop {
             let state = socket.next("state").await?;
@@ -143,7 +148,7 @@ impl Trip<'_> {
         Ok(())
     }
 
-    async fn book(&self) -> anyhow::Result<String> {
+    pub async fn book(&self) -> anyhow::Result<String> {
         let record = self
             .crm("POST", &format!("/admin/salons/{SALON}/records"), &json!({
                 "client": {"name": "Анна", "phone": CLIENT_PHONE}, "staff_id": 1_500_101, "services": [7_700_201],
@@ -195,7 +200,7 @@ impl Trip<'_> {
     }
 
     /// Incoming messages on the client's phone, oldest first.
-    async fn received(&self) -> anyhow::Result<Vec<Value>> {
+    pub async fn received(&self) -> anyhow::Result<Vec<Value>> {
         let all = self.wa("GET", &format!("/phones/{CLIENT_PHONE}/messages"), &Value::Null).await?;
         let list = all.as_array().or_else(|| all["messages"].as_array()).cloned().unwrap_or_default();
         Ok(list.into_iter().filter(|m| m["direction"] == "in").collect())
@@ -222,11 +227,11 @@ impl Trip<'_> {
         Ok(())
     }
 
-    async fn crm(&self, method: &str, path: &str, body: &Value) -> anyhow::Result<Value> {
+    pub async fn crm(&self, method: &str, path: &str, body: &Value) -> anyhow::Result<Value> {
         self.call(method, &format!("{}{path}", self.world.yclients_url), body).await
     }
 
-    async fn wa(&self, method: &str, path: &str, body: &Value) -> anyhow::Result<Value> {
+    pub async fn wa(&self, method: &str, path: &str, body: &Value) -> anyhow::Result<Value> {
         self.call(method, &format!("{}{path}", self.world.whatsapp_url), body).await
     }
 
@@ -251,7 +256,7 @@ fn instant_ms(value: &Value) -> Option<f64> {
 }
 
 /// A visit so many days from now, salon local time as the journal writes it.
-fn visit_time(days: i64, hour: u32) -> String {
+pub fn visit_time(days: i64, hour: u32) -> String {
     use crate::kernel::clock::{Clock as _, SystemClock};
     let today = crate::domain::dates::local(SystemClock.now(), chrono_tz::Europe::Moscow).date();
     format!("{} {hour:02}:00:00", today + chrono::Duration::days(days))

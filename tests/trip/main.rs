@@ -1,21 +1,15 @@
 //! The whole trip over real wires, on both engines: install, link, book, move, cancel, as `salonbridge demo --once` walks it.
 
+mod hooks;
+mod kit;
+mod life;
+
 use salonbridge::boot::config::Env;
 use salonbridge::boot::demo::World;
 use salonbridge::boot::demo_trip;
-use salonbridge::kernel::secret::random_hex;
 use salonbridge::storage::{Db, sql};
 
-/// A database of its own in the server that bin/test started.
-async fn postgres() -> String {
-    let server = std::env::var("TEST_DATABASE_URL")
-        .expect("TEST_DATABASE_URL is not set: run the tests by bin/test, which starts a PostgreSQL");
-    let name = format!("trip_{}", random_hex(6));
-    let pool = sqlx::PgPool::connect(&server).await.expect("the server answers");
-    sqlx::query(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"))).execute(&pool).await.expect("made");
-    let (base, _) = server.rsplit_once('/').expect("a database in the address");
-    format!("{base}/{name}")
-}
+use kit::postgres;
 
 async fn walk(database: Option<String>) {
     let folder = tempfile::tempdir().expect("a folder");

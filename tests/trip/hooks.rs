@@ -1,0 +1,143 @@
+//! What YClients may post, good and bad, and what becomes of it.
+
+use salonbridge::boot::demo_trip;
+use serde_json::{Value, json};
+
+use crate::kit::Salon;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_bad_hook_gets_its_own_answer_and_each_good_one_is_kept() {
+    let salon = Salon::active().await;
+    let path = salon.hook_path().await;
+    let good = salon.hook(1, "create", json!({}));
+    assert_eq!(salon.post("/webhook/yclients/0123456789abcdef", good.clone()).await, 404, "nobody's address");
+    let foreign = good.replace("990101", "990102");
+    assert_eq!(salon.post(&path, foreign).await, 403, "another salon's event");
+    assert_eq!(salon.post(&path, "{\"resource\":").await, 400, "half a body");
+    assert_eq!(salon.post(&path, "<html>").await, 400, "no JSON");
+    assert_eq!(salon.post(&path, vec![b' '; (1 << 20) + 1]).await, 413, "huge");
+    let unknown = json!({"company_id": 990_101, "resource": "moon_phase", "resource_id": 5, "status": "update", "data": []});
+    assert_eq!(salon.post(&path, unknown.to_string()).await, 200, "kept, though not understood");
+    let pair = format!("[{}, {}]", salon.hook(11, "create", json!({})), unknown);
+    assert_eq!(salon.post(&path, pair).await, 200, "several at once");
+    assert_eq!(salon.told(1).await.len(), 1, "the record in the array is told");
+    salon.world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn repeated_and_shuffled_hooks_of_one_edit_make_one_message() {
+    let salon = Salon::active().await;
+    salon
+        .crm("POST", "/admin/faults", json!({"hooks": {"copies_min": 3, "copies_max": 4}, "hook_wire": {"shuffle_services": true, "numbers_as_strings": true, "wrong_offset": true}}))
+        .await;
+    let record = salon.trip().book().await.expect("booked");
+    let told = salon.told(1).await;
+    assert!(told[0].contains("15:00"), "salon time, whatever the offset says: {told:?}");
+    let path = format!("/admin/records/{record}");
+    salon
+        .crm(
+            "PATCH",
+            &path,
+            json!({"datetime": demo_trip::visit_time(4, 11), "services": [7_700_201, 7_700_202]}),
+        )
+        .await;
+    assert!(salon.told(2).await[1].contains("Услуги:"), "one change, both services");
+    salon.crm("PATCH", &path, json!({"attendance": "confirmed"})).await;
+    salon.decided("silent", "attendance_only").await;
+    salon.told(2).await;
+    salon.world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn partial_hooks_are_merged_and_read_again_where_they_do_not_suffice() {
+    let salon = Salon::active().await;
+    salon.crm("POST", "/admin/faults", json!({"hooks": {"partial": true}})).await;
+    let record = salon.trip().book().await.expect("booked");
+    assert!(salon.told(1).await[0].contains("Маникюр с покрытием"));
+    let path = format!("/admin/records/{record}");
+    salon.crm("PATCH", &path, json!({"comment": "окно открыто"})).await;
+    salon.decided("silent", "already_told").await;
+    salon.crm("PATCH", &path, json!({"staff_id": 1_500_102})).await;
+    assert!(salon.told(2).await[1].contains("Ольга Образцова"), "a name that only a read knows");
+    salon.world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn there_and_back_within_the_settle_window_says_nothing() {
+    let salon = Salon::active().await;
+    let path = salon.hook_path().await;
+    salon.post(&path, salon.hook(21, "create", json!({}))).await;
+    salon.told(1).await;
+    salon.post(&path, salon.hook(21, "update", json!({"date": demo_trip::visit_time(5, 9)}))).await;
+    salon.post(&path, salon.hook(21, "update", json!({"comment": "back"}))).await;
+    salon.decided("silent", "already_told").await;
+    salon.told(1).await;
+    salon.world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn silence_is_stored_with_its_reason() {
+    let salon = Salon::active().await;
+    let path = salon.hook_path().await;
+    for (record, changes, reason) in [
+        (31, json!({"client": null}), "no_client"),
+        (32, json!({"client": {"id": 5, "name": "Анна", "phone": ""}}), "no_phone"),
+        (33, json!({"date": demo_trip::visit_time(-1, 9)}), "past_visit"),
+        (34, json!({"create_date": "2020-01-01T10:00:00+0300"}), "before_install"),
+        (35, json!({"deleted": true}), "never_told"),
+    ] {
+        assert_eq!(salon.post(&path, salon.hook(record, "update", changes)).await, 200);
+        salon.decided("silent", reason).await;
+    }
+    salon.told(0).await;
+    salon.world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_number_without_whatsapp_is_said_to_have_none_and_a_refusal_is_seen() {
+    let salon = Salon::active().await;
+    let path = salon.hook_path().await;
+    let stranger = json!({"client": {"id": 6, "name": "Борис", "phone": "+79000000555"}});
+    salon.post(&path, salon.hook(41, "create", stranger)).await;
+    salon.decided("failed", "not_on_whatsapp").await;
+    salon.trip().wa("POST", "/faults", &json!({"nack": {"code": 463, "next": 1}})).await.expect("set");
+    salon.post(&path, salon.hook(42, "create", json!({}))).await;
+    salon.decided("failed", "reach_out_locked").await;
+    salon.world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_yclients_fails_nothing_is_lost() {
+    let salon = Salon::active().await;
+    salon
+        .crm(
+            "POST",
+            "/admin/faults",
+            json!({
+                "hooks": {"partial": true},
+                "routes": [
+                    {"route": "GET /api/v1/record/*", "kind": "html", "status": 502, "count": 1},
+                    {"route": "GET /api/v1/record/*", "kind": "half", "count": 1},
+                ],
+            }),
+        )
+        .await;
+    salon.trip().book().await.expect("booked");
+    assert!(salon.told(1).await[0].contains("15:00"));
+    salon.world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_is_kept_and_bound_to_what_it_quotes() {
+    let salon = Salon::active().await;
+    salon.trip().book().await.expect("booked");
+    salon.told(1).await;
+    let received = salon.trip().received().await.expect("the phone answers");
+    let reply =
+        json!({"to": demo_trip::SALON_PHONE, "text": "буду", "quoted": received[0]["id"], "by": "lid"});
+    let path = format!("/phones/{}/send", demo_trip::CLIENT_PHONE);
+    let sent: Value = salon.trip().wa("POST", &path, &reply).await.expect("sent");
+    assert!(sent["id"].is_string());
+    salon.decided("answered", "by_quote").await;
+    salon.world.stop().await;
+}

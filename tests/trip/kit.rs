@@ -1,0 +1,157 @@
+//! A salon in a world of its own: installed, linked, and ready to be treated badly.
+
+use std::time::{Duration, Instant};
+
+use salonbridge::app::App;
+use salonbridge::boot::config::Env;
+use salonbridge::boot::demo::World;
+use salonbridge::boot::demo_trip::{self, Report, Trip};
+use salonbridge::domain::tenant::TenantState;
+use salonbridge::kernel::crm_id::SalonId;
+use salonbridge::kernel::id::TenantId;
+use salonbridge::kernel::secret::random_hex;
+use salonbridge::storage::{decision, tenant};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+/// Longer than anything takes; a test that waits so long has failed.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+pub struct Salon {
+    pub world: World,
+    pub tenant: TenantId,
+    pub token: String,
+    pub http: reqwest::Client,
+    pub folder: TempDir,
+}
+
+/// A database of its own in the server that bin/test started.
+pub async fn postgres() -> String {
+    let server = std::env::var("TEST_DATABASE_URL")
+        .expect("TEST_DATABASE_URL is not set: run the tests by bin/test, which starts a PostgreSQL");
+    let name = format!("trip_{}", random_hex(6));
+    let pool = sqlx::PgPool::connect(&server).await.expect("the server answers");
+    sqlx::query(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"))).execute(&pool).await.expect("made");
+    let (base, _) = server.rsplit_once('/').expect("a database in the address");
+    format!("{base}/{name}")
+}
+
+impl Salon {
+    /// Installed and linked, with hooks absorbed almost at once.
+    pub async fn active() -> Self {
+        let env = Env::from([("SALONBRIDGE_SETTLE_MS".to_owned(), "300".to_owned())]);
+        let folder = tempfile::tempdir().expect("a folder");
+        let world = World::start(&env, folder.path(), 0).await.expect("the world starts");
+        let mut report = Report::default();
+        let trip = Trip::new(&world).expect("hands");
+        let page = trip.install(&mut report).await.expect("installed");
+        trip.link(&page, &mut report).await.expect("linked");
+        let token = page.token;
+        let mut conn = world.product.app.db.read().await.expect("a connection");
+        let stored =
+            tenant::find_by_salon(&mut conn, SalonId(demo_trip::SALON)).await.expect("read").expect("there");
+        assert_eq!(stored.tenant.state, TenantState::Active);
+        drop(conn);
+        Self { tenant: stored.tenant.id, world, token, http: reqwest::Client::new(), folder }
+    }
+
+    pub async fn restarted(self) -> Self {
+        Self { world: self.world.restart().await.expect("starts again"), ..self }
+    }
+
+    pub fn app(&self) -> &App {
+        &self.world.product.app
+    }
+
+    pub fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.world.product_url)
+    }
+
+    pub fn trip(&self) -> Trip<'_> {
+        Trip::new(&self.world).expect("hands")
+    }
+
+    pub async fn crm(&self, method: &str, path: &str, body: Value) -> Value {
+        self.trip().crm(method, path, &body).await.expect("the sandbox does it")
+    }
+
+    /// The path of the salon's first webhook address, as the marketplace was told it.
+    pub async fn hook_path(&self) -> String {
+        let salon = self.crm("GET", &format!("/admin/salons/{}", demo_trip::SALON), Value::Null).await;
+        let url = salon["install"]["webhook_urls"][0].as_str().expect("an address").to_owned();
+        url.strip_prefix(&self.world.product_url).expect("ours").to_owned()
+    }
+
+    pub async fn post(&self, path: &str, body: impl Into<reqwest::Body>) -> u16 {
+        self.http.post(self.url(path)).body(body).send().await.expect("an answer").status().as_u16()
+    }
+
+    pub async fn get(&self, path: &str) -> u16 {
+        let http =
+            reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().expect("a client");
+        http.get(self.url(path)).send().await.expect("an answer").status().as_u16()
+    }
+
+    /// Texts on the client's phone, once there are so many of them.
+    pub async fn told(&self, count: usize) -> Vec<String> {
+        let mut texts = Vec::new();
+        self.until(&format!("{count} messages"), async || {
+            let received = self.trip().received().await.expect("the phone answers");
+            texts = received.iter().map(|m| m["text"].as_str().unwrap_or_default().to_owned()).collect();
+            texts.len() >= count
+        })
+        .await;
+        assert_eq!(texts.len(), count, "{texts:#?}");
+        texts
+    }
+
+    /// Every decision stored so far, the newest first: verb and reason.
+    pub async fn decisions(&self) -> Vec<(String, String)> {
+        let mut conn = self.app().db.read().await.expect("a connection");
+        let rows = decision::list_recent(&mut conn, &self.tenant, 100).await.expect("read");
+        rows.into_iter().map(|row| (row.verb, row.reason)).collect()
+    }
+
+    /// Waits until a decision of this kind is stored.
+    pub async fn decided(&self, verb: &str, reason: &str) {
+        self.until(&format!("{verb}: {reason}"), async || {
+            self.decisions().await.iter().any(|(v, r)| v == verb && r == reason)
+        })
+        .await;
+    }
+
+    pub async fn state(&self) -> TenantState {
+        let mut conn = self.app().db.read().await.expect("a connection");
+        tenant::find(&mut conn, &self.tenant).await.expect("read").expect("there").tenant.state
+    }
+
+    pub async fn until_state(&self, state: TenantState) {
+        self.until(state.as_str(), async || self.state().await == state).await;
+    }
+
+    /// Looks again and again, for a bounded time.
+    pub async fn until(&self, what: &str, mut there: impl AsyncFnMut() -> bool) {
+        let deadline = Instant::now() + PATIENCE;
+        while !there().await {
+            assert!(Instant::now() < deadline, "never came: {what}. Decisions: {:?}", self.decisions().await);
+            tokio::time::sleep(Duration::from_millis(25)).await;
+        }
+    }
+
+    /// A record event as YClients posts it, with some fields another.
+    pub fn hook(&self, record: i64, status: &str, changes: Value) -> String {
+        let fixture = include_str!("../fixtures/yclients/webhook_record_create.json");
+        let mut body: Value = serde_json::from_str(fixture).expect("JSON");
+        body["resource_id"] = json!(record);
+        body["status"] = json!(status);
+        body["data"]["id"] = json!(record);
+        body["data"]["date"] = json!(demo_trip::visit_time(3, 15));
+        let now = chrono::DateTime::from_timestamp_millis(self.app().now().0).expect("now").to_rfc3339();
+        body["data"]["create_date"] = json!(now);
+        body["data"]["last_change_date"] = json!(now);
+        for (key, value) in changes.as_object().expect("fields") {
+            body["data"][key] = value.clone();
+        }
+        body.to_string()
+    }
+}
