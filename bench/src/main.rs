@@ -1,0 +1,108 @@
+//! `salonbridge-bench`: measures the product from outside, as its neighbours meet it. `bin/bench` builds everything, starts a
+//! private PostgreSQL and runs it.
+//!
+//! Product, sandboxes, Express and load share one machine and one run, so figures mean something as ratios of each other.
+
+mod ingest;
+mod load;
+mod page;
+mod postgres;
+mod process;
+mod qr;
+mod report;
+mod seed;
+mod sessions;
+mod wire;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Parser;
+
+use crate::load::Load;
+use crate::postgres::Cluster;
+use crate::process::{NOBODY, Programs, Setup};
+use crate::report::Report;
+
+/// Measures the product on this machine.
+#[derive(Debug, Parser)]
+struct Cli {
+    /// Print one JSON object instead of a table.
+    #[arg(long)]
+    json: bool,
+    /// A third of the time and a tenth of the sessions: shows that it works, not how fast.
+    #[arg(long)]
+    quick: bool,
+    /// Only these: sqlite, postgres, express, pgbench, wire, qr, sessions.
+    #[arg(long, value_delimiter = ',')]
+    only: Vec<String>,
+    /// The repository.
+    #[arg(long)]
+    root: PathBuf,
+    /// A folder for databases and logs, on a real disk.
+    #[arg(long)]
+    work: PathBuf,
+    /// Folder of PostgreSQL's programs.
+    #[arg(long)]
+    pg_bin: PathBuf,
+    #[arg(long)]
+    pg_port: u16,
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let cli = Cli::parse();
+    // Plain HTTP on loopback, but the client will not be made without it.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let report = measure(&cli).await?;
+    let text = if cli.json { format!("{}\n", serde_json::to_string(&report)?) } else { report.table() };
+    print(&text);
+    Ok(())
+}
+
+fn print(text: &str) {
+    use std::io::Write as _;
+    // A closed pipe is no failure.
+    let _ = std::io::stdout().write_all(text.as_bytes());
+}
+
+async fn measure(cli: &Cli) -> anyhow::Result<Report> {
+    let programs = Programs::beside_this_one()?;
+    let cluster = Cluster { bin: cli.pg_bin.clone(), port: cli.pg_port };
+    let seconds = |full: u64, quick: u64| Duration::from_secs(if cli.quick { quick } else { full });
+    let load = Load { connections: 64, warm_up: seconds(3, 1), measured: seconds(10, 3) };
+    let mut report = Report::default();
+    let bench =
+        ingest::Bench { programs: &programs, cluster: &cluster, root: &cli.root, work: &cli.work, load };
+    report.ingest = bench.run(&cli.only).await?;
+    let wanted = |name: &str| cli.only.is_empty() || cli.only.iter().any(|only| only == name);
+    if wanted("wire") {
+        let hooks = if cli.quick { 50 } else { 300 };
+        report.hook_to_wire_ms = Some(wire::run(&programs, setup(cli, "wire"), hooks).await?);
+    }
+    if wanted("qr") {
+        let salons = if cli.quick { 10 } else { 40 };
+        report.first_qr_ms = Some(qr::run(&programs, setup(cli, "qr"), salons).await?);
+    }
+    if wanted("sessions") {
+        let (few, many) = if cli.quick { (10, 100) } else { (100, 1000) };
+        let measured = sessions::run(&programs, setup(cli, "sessions"), few, many, seconds(20, 5)).await?;
+        report.session_kib = Some(measured.per_session);
+        report.restore_1000_s = Some(measured.restore_s);
+        report.sessions = Some((few, many));
+    }
+    Ok(report)
+}
+
+/// The product on SQLite, in a database of its own.
+fn setup(cli: &Cli, name: &str) -> Setup {
+    Setup {
+        database_url: format!("sqlite:{}", cli.work.join(format!("{name}.db")).display()),
+        root: cli.root.clone(),
+        log: cli.work.join("product.log"),
+        yclients_url: NOBODY.to_owned(),
+        whatsapp_url: NOBODY.to_owned(),
+        settle_ms: 2000,
+        port: 0,
+    }
+}

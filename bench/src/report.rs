@@ -1,0 +1,133 @@
+//! What is measured, as one JSON object and as a table for people.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+/// A distribution's middle and its bad end, in milliseconds.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct Latency {
+    #[serde(rename = "p50")]
+    pub p50_ms: f64,
+    #[serde(rename = "p99")]
+    pub p99_ms: f64,
+}
+
+/// A receiver of hooks under load.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct Throughput {
+    pub rps: f64,
+    pub p50_ms: f64,
+    pub p99_ms: f64,
+}
+
+#[derive(Debug, Default, Serialize)]
+pub struct Ingest {
+    pub sqlite: Option<Throughput>,
+    pub postgres: Option<Throughput>,
+    pub express_postgres: Option<Throughput>,
+    pub pgbench_rps: Option<f64>,
+}
+
+/// Resident memory of the whole product divided by its sessions.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct PerSession {
+    #[serde(rename = "100")]
+    pub few: f64,
+    #[serde(rename = "1000")]
+    pub many: f64,
+}
+
+/// `None` is what was not asked for.
+#[derive(Debug, Default, Serialize)]
+pub struct Report {
+    pub ingest: Ingest,
+    pub hook_to_wire_ms: Option<Latency>,
+    pub first_qr_ms: Option<Latency>,
+    pub session_kib: Option<PerSession>,
+    pub restore_1000_s: Option<f64>,
+    #[serde(skip)]
+    pub sessions: Option<(usize, usize)>,
+}
+
+/// Sorts, and picks.
+pub fn percentiles(took: &mut [Duration]) -> anyhow::Result<Latency> {
+    anyhow::ensure!(!took.is_empty(), "nothing was measured");
+    took.sort_unstable();
+    let at = |share: usize| ms(took[(took.len() * share / 100).min(took.len() - 1)]);
+    Ok(Latency { p50_ms: at(50), p99_ms: at(99) })
+}
+
+/// Milliseconds with two places: finer is noise.
+pub fn ms(took: Duration) -> f64 {
+    round(took.as_secs_f64() * 1000.0, 100.0)
+}
+
+pub fn round(value: f64, places: f64) -> f64 {
+    (value * places).round() / places
+}
+
+impl Report {
+    pub fn table(&self) -> String {
+        let mut rows = vec![row("", ["", "p50", "p99"])];
+        let mut throughput = |name: &str, measured: Option<Throughput>| {
+            if let Some(t) = measured {
+                rows.push(row(name, [&format!("{:.0}/s", t.rps), &in_ms(t.p50_ms), &in_ms(t.p99_ms)]));
+            }
+        };
+        throughput("hooks, product on SQLite", self.ingest.sqlite);
+        throughput("hooks, product on PostgreSQL", self.ingest.postgres);
+        throughput("hooks, Express on PostgreSQL", self.ingest.express_postgres);
+        if let Some(rps) = self.ingest.pgbench_rps {
+            rows.push(row("pgbench, one row a commit", [&format!("{rps:.0}/s"), "", ""]));
+        }
+        for (name, latency) in
+            [("hook to wire", self.hook_to_wire_ms), ("page to first QR", self.first_qr_ms)]
+        {
+            if let Some(latency) = latency {
+                rows.push(row(name, ["", &in_ms(latency.p50_ms), &in_ms(latency.p99_ms)]));
+            }
+        }
+        if let (Some(each), Some((few, many))) = (self.session_kib, self.sessions) {
+            #[expect(clippy::cast_precision_loss, reason = "at most thousands of sessions")]
+            let (few, many) = (few as f64, many as f64);
+            let (first, all) = (each.few * few, each.many * many);
+            rows.push(row(
+                &format!("memory, {few} sessions"),
+                [&format!("{:.0} MiB", first / 1024.0), "", ""],
+            ));
+            rows.push(row(
+                &format!("memory, {many} sessions"),
+                [&format!("{:.0} MiB", all / 1024.0), "", ""],
+            ));
+            let more = (all - first) / (many - few);
+            rows.push(row("memory, one session more", [&format!("{more:.0} KiB"), "", ""]));
+            if let Some(seconds) = self.restore_1000_s {
+                rows.push(row(&format!("{many} sessions back"), [&format!("{seconds:.1} s"), "", ""]));
+            }
+        }
+        rows.concat() + &self.ratios()
+    }
+
+    fn ratios(&self) -> String {
+        let Some(express) = self.ingest.express_postgres else { return String::new() };
+        let against = |name: &str, ours: Option<Throughput>| {
+            ours.map_or(String::new(), |ours| {
+                format!(
+                    "{name}: {:.1} times Express, p99 {:.2} of its p99\n",
+                    ours.rps / express.rps,
+                    ours.p99_ms / express.p99_ms
+                )
+            })
+        };
+        format!("\n{}{}", against("SQLite", self.ingest.sqlite), against("PostgreSQL", self.ingest.postgres))
+    }
+}
+
+fn row(name: &str, cells: [&str; 3]) -> String {
+    format!("{name:<30}{:>12}{:>12}{:>12}\n", cells[0], cells[1], cells[2])
+}
+
+fn in_ms(value: f64) -> String {
+    format!("{value:.2} ms")
+}
