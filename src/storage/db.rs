@@ -31,7 +31,7 @@ const POSTGRES_CONNECTIONS: u32 = 16;
 /// A handle on the database; cheap to clone.
 #[derive(Debug, Clone)]
 pub enum Db {
-    Sqlite { writer: SqlitePool, readers: SqlitePool, _lock: Arc<File> },
+    Sqlite { writer: SqlitePool, readers: SqlitePool, lock: Arc<File> },
     Postgres(PgPool),
 }
 
@@ -135,7 +135,7 @@ impl Db {
             .acquire_timeout(ACQUIRE_TIMEOUT)
             .connect_with(options.read_only(true))
             .await?;
-        Ok(Self::Sqlite { writer, readers, _lock: Arc::new(lock) })
+        Ok(Self::Sqlite { writer, readers, lock: Arc::new(lock) })
     }
 
     pub async fn migrate(&self) -> Result<(), Error> {
@@ -172,9 +172,13 @@ impl Db {
     /// Closes every connection; on SQLite this folds the write-ahead log into the file.
     pub async fn close(&self) {
         match self {
-            Self::Sqlite { writer, readers, .. } => {
+            Self::Sqlite { writer, readers, lock } => {
                 readers.close().await;
                 writer.close().await;
+                // Clones of this handle may live on; the file is free from here.
+                if let Err(error) = lock.unlock() {
+                    tracing::warn!(%error, "the database's lock file was not released");
+                }
             }
             Self::Postgres(pool) => pool.close().await,
         }
