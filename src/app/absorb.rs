@@ -12,6 +12,7 @@ use crate::domain::wording::Filling;
 use crate::kernel::clock::UnixMs;
 use crate::kernel::crm_id::RecordId;
 use crate::kernel::id::{OutboxId, TenantId};
+use crate::kernel::pack::unpack;
 use crate::kernel::seal::DataKey;
 use crate::storage::inbox::{self, InboxRow};
 use crate::storage::outbox::NewOutbox;
@@ -124,7 +125,7 @@ async fn absorb_record(
 fn learn(known: &mut Known, waiting: &[InboxRow]) -> Result<Vec<&'static str>, Error> {
     let mut said = Vec::with_capacity(waiting.len());
     for (place, row) in waiting.iter().enumerate() {
-        let body = known.key.open("inbox", &row.id, &row.body)?;
+        let body = unpack(&known.key.open("inbox", &row.id, &row.body)?).unwrap_or_default();
         said.push((place, webhook::parse(&body).ok().and_then(|hooks| hooks.first()?.record())));
     }
     said.sort_by_key(|(place, record)| (record.as_ref().and_then(|r| r.changed_at), *place));

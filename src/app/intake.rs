@@ -8,13 +8,14 @@ use std::sync::{Mutex, PoisonError};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::{Notify, oneshot};
 
+use super::addresses::Addressee;
 use super::error::Error;
 use super::{App, enqueue};
-use crate::kernel::id::{InboxId, TenantId};
+use crate::kernel::id::InboxId;
+use crate::kernel::pack::pack;
 use crate::kernel::secret::{hmac_sha256, same};
 use crate::storage::inbox::{self, NewInbox};
 use crate::storage::job::{self, NewJob};
-use crate::storage::tenant;
 use crate::yclients::webhook;
 
 /// Hooks that may wait for a commit; more are turned away.
@@ -50,12 +51,6 @@ pub fn hash_hook_key(hook_key: &str) -> String {
     hex::encode(Sha256::digest(hook_key.as_bytes()))
 }
 
-/// Whose address this is.
-pub async fn find_tenant(app: &App, hook_key: &str) -> Result<TenantId, Error> {
-    let hash = hash_hook_key(hook_key);
-    tenant::find_by_hook(&mut app.db.read().await?, &hash).await?.ok_or(Error::NotFound)
-}
-
 /// Whether the body is signed as it must be; true when no secret was agreed.
 #[must_use]
 pub fn is_signed(app: &App, body: &[u8], signature: Option<&str>) -> bool {
@@ -65,10 +60,9 @@ pub fn is_signed(app: &App, body: &[u8], signature: Option<&str>) -> bool {
 }
 
 /// Keeps what a salon's address received. Returns after the commit.
-pub async fn accept(app: &App, id: &TenantId, body: &[u8]) -> Result<Accepted, Error> {
+pub async fn accept(app: &App, to: &Addressee, body: &[u8]) -> Result<Accepted, Error> {
     let Ok(hooks) = webhook::parse(body) else { return Ok(Accepted::NotAHook) };
-    let stored = tenant::find(&mut app.db.read().await?, id).await?.ok_or(Error::NotFound)?;
-    let salon = stored.tenant.salon_id;
+    let (id, salon) = (&to.tenant, to.salon);
     if hooks.iter().any(|hook| hook.company_id.is_some_and(|company| company != salon)) {
         return Err(Error::Rejected("foreign_company"));
     }
@@ -79,7 +73,7 @@ pub async fn accept(app: &App, id: &TenantId, body: &[u8]) -> Result<Accepted, E
     for hook in &hooks {
         let row_id = InboxId::new(now);
         let row = NewInbox {
-            body: key.seal("inbox", row_id.as_str(), hook.raw.as_bytes()),
+            body: key.seal("inbox", row_id.as_str(), &pack(hook.raw.as_bytes())),
             id: row_id,
             tenant: id.clone(),
             source: "hook",

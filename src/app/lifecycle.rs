@@ -118,6 +118,7 @@ pub async fn unlink(app: &App, id: &TenantId) -> Result<(), Error> {
     tenant::destroy_keys(&mut conn, id, now).await?;
     conn.commit().await?;
     app.keys.forget(id);
+    app.addresses.forget();
     app.pairings.clear(id);
     app.bus.tell(id, News::View);
     tracing::warn!(tenant.id = %id, salon.id = %known.tenant.salon_id, "a salon uninstalled: unlinked, its keys destroyed");

@@ -4,6 +4,7 @@
 
 pub mod absorb;
 pub mod activate;
+pub mod addresses;
 pub mod bus;
 pub mod catalog;
 pub mod connect;
@@ -64,6 +65,7 @@ pub struct App {
     pub tenants: tenants::Overrides,
     pub pairings: sessions::Pairings,
     pub intake: intake::Batcher,
+    pub addresses: addresses::Addresses,
     /// Rung after a commit that left something to do.
     pub bell: Notify,
     gateway: OnceLock<Arc<dyn Gateway>>,
@@ -84,6 +86,7 @@ impl App {
     pub fn new(parts: Parts) -> Self {
         Self {
             intake: intake::Batcher::default(),
+            addresses: addresses::Addresses::default(),
             db: parts.db,
             crm: parts.crm,
             clock: parts.clock,

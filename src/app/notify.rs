@@ -53,6 +53,9 @@ pub async fn send(app: &App, id: &TenantId, outbox_id: &OutboxId) -> Result<Sent
         settle(app, id, &row, state, reason).await?;
         return Ok(Sent::Done);
     }
+    if row.not_before > now {
+        return Ok(Sent::Wait(row.not_before.since(now)));
+    }
     let gateway = app.gateway()?;
     if gateway.state(id) != Some(SessionState::Online) {
         return Ok(Sent::Wait(OFFLINE_WAIT_MS));

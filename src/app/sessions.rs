@@ -13,7 +13,7 @@ use crate::kernel::fault::{Fault as _, Retry};
 use crate::kernel::id::TenantId;
 use crate::kernel::phone::Phone;
 use crate::kernel::secret::hmac_sha256;
-use crate::storage::{tenant, wa_session};
+use crate::storage::{job, tenant, wa_session};
 use crate::whatsapp::gateway::Sink;
 
 /// Where a linking stands. Lives in memory: it is worth nothing after a restart, and then begins anew.
@@ -246,6 +246,9 @@ async fn changed(
     let now = app.now();
     let mut conn = app.db.begin().await?;
     wa_session::set_state(&mut conn, id, state, reason, until, now).await?;
+    if state == SessionState::Online {
+        job::hurry_all(&mut conn, id, enqueue::SEND, now).await?;
+    }
     conn.commit().await?;
     match state {
         SessionState::Online => {

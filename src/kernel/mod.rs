@@ -5,6 +5,7 @@ pub mod crm_id;
 pub mod fault;
 pub mod id;
 pub mod locale;
+pub mod pack;
 pub mod phone;
 pub mod seal;
 pub mod secret;

@@ -16,7 +16,11 @@ const ENQUEUE_MANY: &str = "INSERT INTO job (id, tenant_id, kind, subject, lane,
      FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::bigint[]) \
      AS t (id, tenant_id, kind, subject, lane, run_at, at) \
      ON CONFLICT (kind, subject) WHERE state = 'ready' DO NOTHING";
+const ENQUEUE_JSON: &str = "INSERT INTO job (id, tenant_id, kind, subject, lane, state, run_at, attempt, created_at, updated_at) \
+     SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, 'ready', value ->> 5, 0, value ->> 6, value ->> 6 \
+     FROM json_each($1) WHERE TRUE ON CONFLICT (kind, subject) WHERE state = 'ready' DO NOTHING";
 const HURRY: &str = "UPDATE job SET run_at = $3, updated_at = $4 WHERE kind = $1 AND subject = $2 AND state = 'ready' AND run_at > $3";
+const HURRY_ALL: &str = "UPDATE job SET run_at = $3, updated_at = $3 WHERE tenant_id = $1 AND kind = $2 AND state = 'ready' AND run_at > $3";
 /// The oldest due job of each free lane. The unique index on leased lanes is the backstop.
 const CLAIM_SQLITE: &str = "UPDATE job SET state = 'leased', lease_token = $1, lease_until = $2, attempt = attempt + 1, updated_at = $3 \
      WHERE id IN (SELECT id FROM (SELECT id, run_at, row_number() OVER (PARTITION BY lane ORDER BY run_at, id) AS place FROM job \
@@ -44,8 +48,20 @@ const LIST_PARKED: &str =
     "SELECT * FROM job WHERE tenant_id = $1 AND state = 'parked' ORDER BY updated_at DESC LIMIT $2";
 const DELETE_ALL: &str = "DELETE FROM job WHERE tenant_id = $1 AND state <> 'leased'";
 
-pub const SQL: &[&str] =
-    &[ENQUEUE, HURRY, RENEW, FINISH, RETRY, PARK, LIST_EXPIRED, NEXT_DUE, COUNT, LIST_PARKED, DELETE_ALL];
+pub const SQL: &[&str] = &[
+    ENQUEUE,
+    HURRY,
+    HURRY_ALL,
+    RENEW,
+    FINISH,
+    RETRY,
+    PARK,
+    LIST_EXPIRED,
+    NEXT_DUE,
+    COUNT,
+    LIST_PARKED,
+    DELETE_ALL,
+];
 
 /// A need. `subject` names what it is about; with the kind it is unique while it waits.
 #[derive(Debug, Clone)]
@@ -84,6 +100,17 @@ pub async fn enqueue(conn: &mut Conn, job: &NewJob) -> Result<(), Error> {
     Ok(())
 }
 
+/// What a tenant's jobs of one kind waited for has come: they may run now.
+pub async fn hurry_all(
+    conn: &mut Conn,
+    tenant: &TenantId,
+    kind: &'static str,
+    now: UnixMs,
+) -> Result<(), Error> {
+    on!(conn, c => sqlx::query(HURRY_ALL).bind(tenant.as_str()).bind(kind).bind(now.0).execute(c).await.map(drop))?;
+    Ok(())
+}
+
 /// Enqueues a batch of needs none of which is more urgent than one that waits already (hooks under settling).
 pub async fn enqueue_many(conn: &mut Conn, jobs: &[NewJob]) -> Result<(), Error> {
     match conn {
@@ -102,18 +129,15 @@ pub async fn enqueue_many(conn: &mut Conn, jobs: &[NewJob]) -> Result<(), Error>
                 .await?;
         }
         Conn::Sqlite(held) => {
-            for job in jobs {
-                sqlx::query(ENQUEUE)
-                    .bind(job.id.as_str())
-                    .bind(job.tenant.as_ref().map_or("", TenantId::as_str))
-                    .bind(job.kind)
-                    .bind(&job.subject)
-                    .bind(&job.lane)
-                    .bind(job.run_at.0)
-                    .bind(job.now.0)
-                    .execute(&mut **held)
-                    .await?;
-            }
+            let batch: Vec<_> = jobs
+                .iter()
+                .map(|j| {
+                    let tenant = j.tenant.as_ref().map_or("", TenantId::as_str);
+                    serde_json::json!([j.id.as_str(), tenant, j.kind, j.subject, j.lane, j.run_at.0, j.now.0])
+                })
+                .collect();
+            let batch = serde_json::Value::Array(batch).to_string();
+            sqlx::query(ENQUEUE_JSON).bind(batch).execute(&mut **held).await?;
         }
     }
     Ok(())

@@ -10,6 +10,7 @@ use serde_json::json;
 
 use super::error;
 use super::state::{Visit, WebState, header};
+use crate::app::addresses;
 use crate::app::intake::{self, Accepted};
 
 /// `POST /webhook/yclients/{key}` and `/webhook/events/{key}`
@@ -41,12 +42,12 @@ async fn take(
     headers: &HeaderMap,
     body: &Bytes,
 ) -> Result<(StatusCode, &'static str), crate::app::Error> {
-    let tenant = intake::find_tenant(&state.app, key).await?;
+    let to = addresses::find(&state.app, key).await?;
     let signature = header(headers, "x-yclients-signature");
     if !intake::is_signed(&state.app, body, Some(&signature)) {
         return Ok((StatusCode::UNAUTHORIZED, "wrong_signature"));
     }
-    Ok(match intake::accept(&state.app, &tenant, body).await? {
+    Ok(match intake::accept(&state.app, &to, body).await? {
         Accepted::Stored(_) => (StatusCode::OK, "stored"),
         Accepted::NotAHook => (StatusCode::BAD_REQUEST, "not_a_hook"),
     })

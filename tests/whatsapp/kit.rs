@@ -50,12 +50,6 @@ pub async fn sqlite() -> Base {
     Base { db, folder }
 }
 
-/// A database in a folder that stays.
-pub async fn sqlite_in(folder: &std::path::Path) -> Base {
-    let db = Db::open(&format!("sqlite:{}", folder.join("test.db").display())).await.expect("opens");
-    Base { db, folder: tempfile::tempdir().expect("a folder") }
-}
-
 /// `None` where no PostgreSQL was named.
 pub async fn postgres() -> Option<Base> {
     let url = std::env::var("TEST_DATABASE_URL").ok()?;
@@ -101,25 +95,6 @@ impl Keys {
     pub fn new() -> Arc<Self> {
         let master = MasterKeys::parse(&"42".repeat(32)).expect("a key");
         Arc::new(Self { master, known: Mutex::default(), gone: AtomicBool::new(false) })
-    }
-
-    /// Every key, sealed, for a later run.
-    pub fn give_away(&self) -> String {
-        let known = self.known.lock().expect("no panic");
-        json!(known.iter().map(|(tenant, (_, sealed))| (tenant.as_str(), sealed)).collect::<HashMap<_, _>>())
-            .to_string()
-    }
-
-    /// The keys of an earlier run; gives their tenants.
-    pub fn take_back(&self, json: &str) -> Vec<TenantId> {
-        let sealed: HashMap<String, String> = serde_json::from_str(json).expect("keys");
-        let mut known = self.known.lock().expect("no panic");
-        for (tenant, sealed) in sealed {
-            let tenant = TenantId::from_stored(tenant);
-            let key = self.master.open_data_key(&tenant, &sealed).expect("opens");
-            known.insert(tenant, (key, sealed));
-        }
-        known.keys().cloned().collect()
     }
 }
 
@@ -237,12 +212,6 @@ impl Stage {
         let phones = vec![format!("{SALON}=Salon Iris"), format!("{ANNA}=Anna"), format!("{OLEG}=Oleg")];
         tokio::spawn(sandbox::serve(listener, Options { phones }, stop.clone()));
         Self { base, http: reqwest::Client::new(), stop }
-    }
-
-    /// A sandbox that runs elsewhere.
-    pub fn at(base: &str) -> Self {
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        Self { base: base.to_owned(), http: reqwest::Client::new(), stop: CancellationToken::new() }
     }
 
     pub fn socket(&self) -> String {

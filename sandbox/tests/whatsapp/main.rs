@@ -1,6 +1,5 @@
 //! The WhatsApp sandbox, driven by a real WhatsApp Web client over a real socket.
 
-mod crowd;
 mod forger;
 mod kit;
 mod pages;

@@ -1,0 +1,148 @@
+//! The house keeps its own rules: floors, file lengths, where libraries may be named, tenants in every statement.
+
+use std::path::{Path, PathBuf};
+
+use salonbridge::storage::sql;
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Every Rust file below a folder, with its path from the root and its text.
+fn files(folder: &str) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    let mut open: Vec<PathBuf> = vec![root().join(folder)];
+    while let Some(path) = open.pop() {
+        if path.is_dir() {
+            let entries = std::fs::read_dir(&path).expect("a folder");
+            open.extend(entries.map(|entry| entry.expect("an entry").path()));
+        } else if path.extension().is_some_and(|kind| kind == "rs") {
+            let name = path.strip_prefix(root()).expect("below the root").display().to_string();
+            found.push((name, std::fs::read_to_string(&path).expect("text")));
+        }
+    }
+    assert!(!found.is_empty(), "{folder} has no files");
+    found
+}
+
+/// The floor a file stands on, by its first folder (or its own name, for the door).
+fn floor(file: &str) -> &str {
+    let rest = file.strip_prefix("src/").expect("in src");
+    rest.split(['/', '.']).next().expect("a name")
+}
+
+#[test]
+fn a_floor_uses_only_what_is_below_it() {
+    let may: &[(&str, &[&str])] = &[
+        ("kernel", &[]),
+        ("domain", &["kernel"]),
+        ("storage", &["kernel", "domain"]),
+        ("yclients", &["kernel", "domain"]),
+        ("whatsapp", &["kernel", "domain"]),
+        ("cache", &["kernel"]),
+        ("app", &["kernel", "domain", "storage", "yclients", "whatsapp", "cache"]),
+        ("views", &["kernel", "domain"]),
+        ("jobs", &["kernel", "domain", "app", "storage"]),
+        ("live", &["kernel", "domain", "app", "views"]),
+        // The door's wire readers are shared with the client: a token of the page comes in the body like a hook's numbers.
+        ("web", &["kernel", "domain", "app", "views", "live", "storage", "yclients"]),
+    ];
+    for (file, text) in files("src") {
+        let here = floor(&file);
+        let Some((_, allowed)) = may.iter().find(|(name, _)| *name == here) else { continue };
+        for (number, line) in
+            text.lines().enumerate().filter(|(_, line)| !line.trim_start().starts_with("//"))
+        {
+            for used in line.split("crate::").skip(1) {
+                let used = used.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or_default();
+                let known = may.iter().any(|(name, _)| *name == used) || ["boot", "cli"].contains(&used);
+                let fine = used == here || allowed.contains(&used) || !known;
+                assert!(fine, "{file}:{}: {here} may not use {used}", number + 1);
+            }
+        }
+    }
+}
+
+#[test]
+fn each_library_is_named_only_where_it_belongs() {
+    let homes: &[(&str, &[&str])] = &[
+        ("sqlx::", &["storage"]),
+        ("axum::", &["web", "live", "boot"]),
+        ("whatsapp_rust", &["whatsapp"]),
+        ("wacore", &["whatsapp"]),
+        ("reqwest::", &["yclients", "whatsapp", "boot"]),
+        ("redis::", &["cache"]),
+        ("askama", &["views"]),
+        ("socketioxide", &["live"]),
+        ("std::env::", &["boot"]),
+    ];
+    for (file, text) in files("src") {
+        if file.ends_with("tests.rs") {
+            continue;
+        }
+        for (library, allowed) in homes {
+            let named =
+                text.lines().any(|line| !line.trim_start().starts_with("//") && line.contains(library));
+            assert!(!named || allowed.contains(&floor(&file)), "{file} may not name {library}");
+        }
+    }
+}
+
+#[test]
+fn every_file_fits_in_the_head() {
+    for folder in ["src", "sandbox/src", "sandbox/tests", "tests", "bench/src"] {
+        for (file, text) in files(folder) {
+            let lines = text.lines().count();
+            assert!(lines <= 400, "{file} has {lines} lines: split it by what it does");
+        }
+    }
+}
+
+#[test]
+fn pages_never_begin_a_unit_of_work_and_no_test_is_left_out() {
+    for (file, text) in files("src/web") {
+        assert!(!text.contains(".begin("), "{file}: writing belongs to the use cases");
+    }
+    let mark = concat!("#[ign", "ore");
+    for folder in ["src", "sandbox", "tests", "bench"] {
+        for (file, text) in files(folder) {
+            assert!(!text.contains(mark), "{file}: a test that is never run proves nothing");
+        }
+    }
+}
+
+#[test]
+fn every_statement_on_a_tenants_rows_names_the_tenant() {
+    let tenants_own = [
+        "service",
+        "staff",
+        "schedule",
+        "sync_progress",
+        "inbox",
+        "record",
+        "decision",
+        "outbox",
+        "wa_session",
+        "wa_value",
+    ];
+    // Across tenants on purpose, each for the reason that stands beside it in storage.
+    let platform = [
+        "DELETE FROM inbox WHERE id IN",
+        "SELECT tenant_id FROM wa_session WHERE phone_hash",
+        "SELECT s.tenant_id FROM wa_session",
+        "SELECT state, CAST(COUNT(*) AS BIGINT) FROM wa_session",
+    ];
+    let mut looked = 0;
+    for (file, statement) in sql::all() {
+        let words: Vec<&str> = statement.split(|c: char| !c.is_alphanumeric() && c != '_').collect();
+        let touches = words
+            .windows(2)
+            .any(|w| ["FROM", "INTO", "UPDATE", "JOIN"].contains(&w[0]) && tenants_own.contains(&w[1]));
+        if !touches || platform.iter().any(|allowed| statement.starts_with(allowed)) {
+            continue;
+        }
+        assert!(statement.contains("tenant_id"), "{file}: {statement}");
+        looked += 1;
+    }
+    assert!(looked > 40, "only {looked} statements looked at");
+}
