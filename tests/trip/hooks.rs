@@ -25,8 +25,16 @@ async fn each_bad_hook_gets_its_own_answer_and_each_good_one_is_kept() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn repeated_and_shuffled_hooks_of_one_edit_make_one_message() {
-    let salon = Salon::active().await;
+async fn repeated_and_shuffled_hooks_of_one_edit_make_one_message_on_sqlite() {
+    repeated_and_shuffled(Salon::active().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn repeated_and_shuffled_hooks_of_one_edit_make_one_message_on_postgres() {
+    repeated_and_shuffled(Salon::active_on_postgres().await).await;
+}
+
+async fn repeated_and_shuffled(salon: Salon) {
     salon
         .crm("POST", "/admin/faults", json!({"hooks": {"copies_min": 3, "copies_max": 4}, "hook_wire": {"shuffle_services": true, "numbers_as_strings": true, "wrong_offset": true}}))
         .await;
@@ -140,4 +148,21 @@ async fn an_answer_is_kept_and_bound_to_what_it_quotes() {
     assert!(sent["id"].is_string());
     salon.decided("answered", "by_quote").await;
     salon.world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_database_a_hook_is_never_falsely_acknowledged() {
+    for salon in [Salon::active().await, Salon::active_on_postgres().await] {
+        let path = salon.hook_path().await;
+        assert_eq!(salon.post(&path, salon.hook(81, "create", json!({}))).await, 200);
+        salon.app().db.close().await;
+        assert_eq!(
+            salon.post(&path, salon.hook(82, "create", json!({}))).await,
+            503,
+            "say so, and keep nothing"
+        );
+        assert_eq!(salon.get("/health/ready").await, 503);
+        assert_eq!(salon.get("/health/live").await, 200);
+        salon.world.stop().await;
+    }
 }

@@ -39,7 +39,17 @@ pub async fn postgres() -> String {
 impl Salon {
     /// Installed and linked, with hooks absorbed almost at once.
     pub async fn active() -> Self {
-        let env = Env::from([("SALONBRIDGE_SETTLE_MS".to_owned(), "300".to_owned())]);
+        Self::active_on(None).await
+    }
+
+    /// The same on a database of its own in PostgreSQL.
+    pub async fn active_on_postgres() -> Self {
+        Self::active_on(Some(postgres().await)).await
+    }
+
+    async fn active_on(database: Option<String>) -> Self {
+        let mut env = Env::from([("SALONBRIDGE_SETTLE_MS".to_owned(), "300".to_owned())]);
+        env.extend(database.map(|url| ("DATABASE_URL".to_owned(), url)));
         let folder = tempfile::tempdir().expect("a folder");
         let world = World::start(&env, folder.path(), 0).await.expect("the world starts");
         let mut report = Report::default();

@@ -181,3 +181,18 @@ async fn a_restarted_product_brings_its_sessions_back_and_goes_on_with_what_wait
     salon.told(2).await;
     salon.world.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_removed_on_the_phone_is_seen_for_what_it_is() {
+    let salon = Salon::active_on_postgres().await;
+    let unlink = format!("/phones/{}/unlink", demo_trip::SALON_PHONE);
+    salon.trip().wa("POST", &unlink, &json!({})).await.expect("unlinked");
+    let lost = async || {
+        let view = salonbridge::app::connect::view(salon.app(), &salon.tenant).await.expect("a view");
+        view.step.name() == "refused"
+    };
+    salon.until("the page says that the phone was unlinked", lost).await;
+    let health = salonbridge::app::health::of(salon.app(), &salon.tenant).await.expect("health");
+    assert_eq!((health.whatsapp, health.light), ("logged_out", salonbridge::app::health::Light::Red));
+    salon.world.stop().await;
+}
