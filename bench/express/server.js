@@ -3,8 +3,8 @@
 const express = require('express');
 const { Pool } = require('pg');
 
-// As many connections as senders: with pg's ten it is a third slower.
-const pool = new Pool({ connectionString: process.env.DATABASE_URL, max: 64 });
+// pg's own ten connections, unless told otherwise.
+const pool = new Pool({ connectionString: process.env.DATABASE_URL, max: Number(process.env.POOL ?? 10) });
 const app = express();
 app.disable('x-powered-by');
 app.use(express.json({ limit: '1mb' }));

@@ -18,6 +18,8 @@ use crate::seed;
 
 /// Longer than any measurement.
 const SETTLE_MS: u64 = 3_600_000;
+/// Connections pg holds when nobody tells it otherwise: the server as it is usually written.
+const PG_DEFAULT: usize = 10;
 /// Connections are spread over so many salons.
 const SALONS: usize = 16;
 
@@ -43,7 +45,9 @@ impl Bench<'_> {
             self.cluster.checkpoint()?;
         }
         if wanted("express") {
-            ingest.express_postgres = Some(self.express().await?);
+            ingest.express_postgres = Some(self.express("express", PG_DEFAULT).await?);
+            self.cluster.checkpoint()?;
+            ingest.express_postgres_tuned = Some(self.express("express_tuned", self.load.connections).await?);
             self.cluster.checkpoint()?;
         }
         if wanted("pgbench") {
@@ -81,18 +85,18 @@ impl Bench<'_> {
         Ok(throughput(&outcome))
     }
 
-    async fn express(&self) -> anyhow::Result<Throughput> {
-        eprintln!("Express on PostgreSQL …");
-        let database_url = self.cluster.create("express")?;
+    async fn express(&self, database: &str, pool: usize) -> anyhow::Result<Throughput> {
+        eprintln!("Express on PostgreSQL, {pool} connections …");
+        let database_url = self.cluster.create(database)?;
         let mut command = Command::new("node");
         command.arg("server.js").current_dir(self.root.join("bench/express"));
-        command.env("DATABASE_URL", database_url).env("NODE_ENV", "production");
+        command.env("DATABASE_URL", database_url).env("NODE_ENV", "production").env("POOL", pool.to_string());
         let (process, url) = Process::start_and_ask("Express", &mut command)?;
         let address = url.strip_prefix("http://").context("an address")?.to_owned();
         let target = Target { path: "/webhook/yclients/990101".to_owned(), salon_id: 990_101 };
         let outcome = self.load(&address, vec![target], &process).await?;
         process.kill()?;
-        let kept = self.cluster.count("express", "webhook_events")?;
+        let kept = self.cluster.count(database, "webhook_events")?;
         ensure!(kept >= outcome.acknowledged, "{kept} hooks kept of {} acknowledged", outcome.acknowledged);
         Ok(throughput(&outcome))
     }

@@ -26,6 +26,8 @@ pub struct Ingest {
     pub sqlite: Option<Throughput>,
     pub postgres: Option<Throughput>,
     pub express_postgres: Option<Throughput>,
+    /// The same with a database connection for every sender.
+    pub express_postgres_tuned: Option<Throughput>,
     pub pgbench_rps: Option<f64>,
 }
 
@@ -78,6 +80,7 @@ impl Report {
         throughput("hooks, product on SQLite", self.ingest.sqlite);
         throughput("hooks, product on PostgreSQL", self.ingest.postgres);
         throughput("hooks, Express on PostgreSQL", self.ingest.express_postgres);
+        throughput("hooks, Express on PostgreSQL, tuned", self.ingest.express_postgres_tuned);
         if let Some(rps) = self.ingest.pgbench_rps {
             rows.push(row("pgbench, one row a commit", [&format!("{rps:.0}/s"), "", ""]));
         }

@@ -8,6 +8,9 @@ use crate::kernel::id::{JobId, OutboxId, TenantId};
 use crate::storage::Conn;
 use crate::storage::job::{self, NewJob};
 
+/// The worker looks at least so often, though nothing rang.
+pub const POLL_MS: i64 = 1_000;
+
 pub const ABSORB: &str = "absorb_resource";
 pub const SEND: &str = "send_outbox";
 pub const CONFIGURE: &str = "configure_salon";
@@ -87,6 +90,13 @@ impl App {
     /// Wakes the worker after a commit that left something to do.
     pub fn ring(&self) {
         self.bell.notify_one();
+    }
+
+    /// The same for what is to be done at `run_at`: what is far off the worker finds by itself.
+    pub fn ring_for(&self, run_at: UnixMs) {
+        if run_at.since(self.now()) < POLL_MS {
+            self.ring();
+        }
     }
 }
 

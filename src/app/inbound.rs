@@ -25,7 +25,7 @@ pub async fn keep(app: &App, id: &TenantId, message: &InboundMessage) -> Result<
         received_at: now,
     };
     let mut conn = app.db.begin().await?;
-    inbox::insert_many(&mut conn, std::slice::from_ref(&row)).await?;
+    inbox::insert(&mut conn, &row).await?;
     if let Some(quoted) = &message.quoted_id
         && let Some(answered) = outbox::find_message(&mut conn, id, quoted).await?
     {

@@ -7,6 +7,7 @@ use std::sync::{Mutex, PoisonError};
 
 use sha2::{Digest as _, Sha256};
 use tokio::sync::{Notify, oneshot};
+use tokio_util::sync::CancellationToken;
 
 use super::addresses::Addressee;
 use super::error::Error;
@@ -14,14 +15,17 @@ use super::{App, enqueue};
 use crate::kernel::id::InboxId;
 use crate::kernel::pack::pack;
 use crate::kernel::secret::{hmac_sha256, same};
-use crate::storage::inbox::{self, NewInbox};
-use crate::storage::job::{self, NewJob};
+use crate::storage::inbox::NewInbox;
+use crate::storage::intake;
+use crate::storage::job::NewJob;
 use crate::yclients::webhook;
 
 /// Hooks that may wait for a commit; more are turned away.
 const MOST_WAITING: usize = 4096;
 /// Rows in one unit of work.
 const MOST_IN_BATCH: usize = 256;
+/// Of a body's hash so much is kept: no two bodies of one resource that wait together share it.
+const DEDUP_BYTES: usize = 16;
 
 /// Hooks waiting for a commit.
 #[derive(Default)]
@@ -79,7 +83,7 @@ pub async fn accept(app: &App, to: &Addressee, body: &[u8]) -> Result<Accepted, 
             source: "hook",
             resource: hook.resource.to_string(),
             resource_id: hook.resource_id,
-            dedup: hex::encode(hook.dedup_raw()),
+            dedup: hex::encode(&hook.dedup_raw()[..DEDUP_BYTES]),
             received_at: now,
         };
         let job = enqueue::absorb_job(id, &hook.resource, hook.resource_id, now.plus_ms(settle_ms), now);
@@ -112,17 +116,20 @@ impl Batcher {
         waiting.drain(..most).collect()
     }
 
-    /// Commits what waits, batch after batch, for as long as it is polled. Two of these may run side by side on PostgreSQL.
-    pub async fn run(app: &App) {
+    /// Commits what waits, batch after batch, until `closed` and nothing waits. Two of these may run side by side on PostgreSQL.
+    pub async fn run(app: &App, closed: &CancellationToken) {
         loop {
             let batch = app.intake.take();
             if batch.is_empty() {
-                app.intake.arrived.notified().await;
+                if closed.run_until_cancelled(app.intake.arrived.notified()).await.is_none() {
+                    return;
+                }
                 continue;
             }
             let (rows, rest): (Vec<_>, Vec<_>) = batch.into_iter().map(|w| (w.row, (w.job, w.done))).unzip();
             let (jobs, waiters): (Vec<_>, Vec<_>) = rest.into_iter().unzip();
-            let committed = commit(app, rows, jobs).await;
+            let first_due = jobs.iter().map(|job| job.run_at).min();
+            let committed = intake::keep(&app.db, rows, jobs).await;
             if let Err(error) = &committed {
                 tracing::error!(%error, hooks = waiters.len(), "hooks could not be stored; their senders were told so");
             }
@@ -130,18 +137,9 @@ impl Batcher {
                 // A sender that has gone away is no loss: what it sent is stored.
                 let _ = waiter.send(committed.is_ok());
             }
-            app.ring();
+            if let Some(due) = first_due {
+                app.ring_for(due);
+            }
         }
     }
-}
-
-/// Rows are written in one order everywhere, so that two batches never wait for each other in a circle.
-async fn commit(app: &App, mut rows: Vec<NewInbox>, mut jobs: Vec<NewJob>) -> Result<(), Error> {
-    rows.sort_by(|a, b| (&a.tenant, &a.dedup).cmp(&(&b.tenant, &b.dedup)));
-    jobs.sort_by(|a, b| a.subject.cmp(&b.subject));
-    jobs.dedup_by(|a, b| a.subject == b.subject);
-    let mut conn = app.db.begin().await?;
-    inbox::insert_many(&mut conn, &rows).await?;
-    job::enqueue_many(&mut conn, &jobs).await?;
-    Ok(conn.commit().await?)
 }

@@ -16,7 +16,11 @@ use super::telemetry;
 use crate::app::intake::Batcher;
 use crate::app::{App, sessions};
 use crate::jobs::worker;
+use crate::storage::Db;
 use crate::web::metrics as metrics_page;
+
+/// How often SQLite's log is folded into its file.
+const FOLD_EVERY: Duration = Duration::from_millis(200);
 
 /// A running product.
 pub struct Running {
@@ -67,13 +71,22 @@ pub async fn start_built(
     let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
     let address = listener.local_addr()?;
     worker::reap_own(&app).await?;
+    // Hooks are committed for as long as some may still come in.
+    let served = CancellationToken::new();
     // Two batches may commit side by side where the database can: one fills the disk's wait of the other.
     for _ in 0..if app.db.is_postgres() { 2 } else { 1 } {
-        tasks.spawn(until(stop.clone(), run_batcher(app.clone())));
+        tasks.spawn(commit_hooks(app.clone(), served.clone()));
     }
     tasks.spawn(worker::run(app.clone(), stop.clone()));
     tasks.spawn(worker::housekeeping(app.clone(), stop.clone()));
-    tasks.spawn(serve_on(listener, router, stop.clone()));
+    if !app.db.is_postgres() {
+        tasks.spawn(fold(app.db.clone(), stop.clone()));
+    }
+    let serving = serve_on(listener, router, stop.clone());
+    tasks.spawn(async move {
+        let _last_hook_is_in = served.drop_guard();
+        serving.await;
+    });
     if let Some((listener, handle)) = metrics {
         tasks.spawn(serve_on(listener, metrics_page::router(app.clone(), handle), stop.clone()));
     }
@@ -81,15 +94,16 @@ pub async fn start_built(
     Ok(Running { app, address, stop, tasks, grace })
 }
 
-async fn run_batcher(app: Arc<App>) {
-    Batcher::run(&app).await;
+async fn commit_hooks(app: Arc<App>, served: CancellationToken) {
+    Batcher::run(&app, &served).await;
 }
 
-/// The batcher is dropped between batches only by a stop that comes after its last sender was answered or gone.
-async fn until(stop: CancellationToken, work: impl Future<Output = ()>) {
-    tokio::select! {
-        () = work => {}
-        () = async { stop.cancelled().await; tokio::time::sleep(Duration::from_millis(500)).await } => {}
+async fn fold(db: Db, stop: CancellationToken) {
+    let mut tick = tokio::time::interval(FOLD_EVERY);
+    while stop.run_until_cancelled(tick.tick()).await.is_some() {
+        if let Err(error) = db.fold().await {
+            tracing::warn!(%error, "the write-ahead log was not folded; it is tried again");
+        }
     }
 }
 

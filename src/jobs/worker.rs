@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::kinds::{self, Outcome};
+use crate::app::enqueue::POLL_MS;
 use crate::app::{App, Error, lifecycle};
 use crate::kernel::clock::UnixMs;
 use crate::kernel::secret::random_hex;
@@ -20,7 +21,7 @@ const PLACES: usize = 32;
 /// A run is given up for dead when it did not settle or renew for so long.
 const LEASE_MS: i64 = 60_000;
 /// Looked at least so often, though nothing rang.
-const POLL: Duration = Duration::from_secs(1);
+const POLL: Duration = Duration::from_millis(POLL_MS.unsigned_abs());
 const HOUSEKEEPING: Duration = Duration::from_secs(20);
 /// Absorbed hooks are kept for looking things up, then dropped.
 const INBOX_KEPT_MS: i64 = 14 * 24 * 3_600_000;
@@ -66,7 +67,7 @@ async fn claim(app: &App, free: usize) -> Result<Vec<(String, JobRow)>, Error> {
     let now = app.now();
     let limit = i64::try_from(free).unwrap_or(1);
     // A look costs nothing; the writer is taken only when there is something to take.
-    if job::next_due(&mut app.db.read().await?).await?.is_none_or(|due| due > now) {
+    if job::next_due(&mut app.db.read().await?, now).await?.is_none() {
         return Ok(Vec::new());
     }
     let mut conn = app.db.begin().await?;
@@ -77,7 +78,8 @@ async fn claim(app: &App, free: usize) -> Result<Vec<(String, JobRow)>, Error> {
 
 /// How long nothing can be due, at most a poll.
 async fn until_due(app: &App) -> Duration {
-    let due = async { job::next_due(&mut app.db.read().await?).await };
+    let horizon = app.now().plus_ms(POLL_MS);
+    let due = async { job::next_due(&mut app.db.read().await?, horizon).await };
     match due.await {
         Ok(Some(due)) => {
             let ms = u64::try_from(due.since(app.now())).unwrap_or(0);

@@ -1,28 +1,69 @@
-//! Bodies packed before they are sealed: a sealed text cannot be packed by a database any more, and a hook of three kilobytes that
-//! fits into one page is written in half the time.
+//! Bodies packed before they are sealed: a sealed text cannot be packed by a database any more, and a hook of three kilobytes
+//! that fits into a third of a page costs a third of the writing.
+//!
+//! A hook is mostly the names of its fields, and each name stands there once: LZ4 alone finds little to repeat. So it is given
+//! the words of a hook beforehand (`pack_words.json`, spread out and on one line, for it may come either way).
+//!
+//! # Format
+//! One byte that says which words, the length of the plain body (four bytes, low first), then an LZ4 block. Whoever changes the
+//! words gives them a new number and keeps the old ones for as long as packed bodies are kept.
 
-use lz4_flex::block::{compress_prepend_size, decompress_size_prepended};
+use std::sync::LazyLock;
+
+use lz4_flex::block::{compress_prepend_size_with_dict, decompress_size_prepended_with_dict};
+
+/// Which words were given beforehand.
+const WORDS: u8 = 1;
+
+static DICTIONARY: LazyLock<Vec<u8>> = LazyLock::new(|| {
+    let spread = include_str!("pack_words.json");
+    let on_one_line: String =
+        spread.lines().map(|line| line.trim_start().replacen("\": ", "\":", 1)).collect();
+    [spread.as_bytes(), on_one_line.as_bytes()].concat()
+});
 
 #[must_use]
 pub fn pack(plain: &[u8]) -> Vec<u8> {
-    compress_prepend_size(plain)
+    let mut packed = compress_prepend_size_with_dict(plain, &DICTIONARY);
+    packed.insert(0, WORDS);
+    packed
 }
 
 /// `None` for what [`pack`] did not make.
 #[must_use]
 pub fn unpack(packed: &[u8]) -> Option<Vec<u8>> {
-    decompress_size_prepended(packed).ok()
+    let block = packed.strip_prefix(&[WORDS])?;
+    decompress_size_prepended_with_dict(block, &DICTIONARY).ok()
 }
 
 #[cfg(test)]
 mod tests {
+    use sha2::{Digest as _, Sha256};
+
     use super::*;
 
+    const HOOK: &str = include_str!("../../tests/fixtures/yclients/webhook_record_update_reschedule.json");
+
     #[test]
-    fn a_real_hook_shrinks_well() {
-        let body = include_bytes!("../../tests/fixtures/yclients/webhook_record_create.json");
-        assert!(pack(body).len() * 3 < body.len() * 2, "{} of {}", pack(body).len(), body.len());
-        assert!(unpack(&pack(body)).as_deref() == Some(&body[..]));
+    fn a_real_hook_shrinks_well_spread_out_or_on_one_line() {
+        let value: serde_json::Value = serde_json::from_str(HOOK).expect("JSON");
+        for body in [HOOK.to_owned(), value.to_string()] {
+            let packed = pack(body.as_bytes());
+            assert!(packed.len() * 2 < body.len(), "{} of {}", packed.len(), body.len());
+            assert!(unpack(&packed).as_deref() == Some(body.as_bytes()));
+        }
+    }
+
+    #[test]
+    fn the_words_stay_what_they_were_for_they_are_needed_to_unpack() {
+        let words = hex::encode(Sha256::digest(&*DICTIONARY));
+        assert_eq!((WORDS, &words[..16]), (1, "13eed238ea5a1a9a"), "new words need a new number");
+    }
+
+    #[test]
+    fn what_was_packed_otherwise_is_not_unpacked() {
+        assert_eq!(unpack(&[]), None);
+        assert_eq!(unpack(&lz4_flex::block::compress_prepend_size(b"plain")), None);
     }
 
     proptest::proptest! {

@@ -25,13 +25,15 @@ static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
 
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 const SQLITE_READERS: u32 = 4;
+/// A write-ahead log of so many pages (32 MB) is folded into the file by whoever commits. Mostly [`Db::fold`] was there before.
+const WAL_PAGES: &str = "8000";
 /// Also bounds how many hook batches commit at once on PostgreSQL.
 const POSTGRES_CONNECTIONS: u32 = 16;
 
 /// A handle on the database; cheap to clone.
 #[derive(Debug, Clone)]
 pub enum Db {
-    Sqlite { writer: SqlitePool, readers: SqlitePool, lock: Arc<File> },
+    Sqlite { writer: SqlitePool, readers: SqlitePool, folder: SqlitePool, lock: Arc<File> },
     Postgres(PgPool),
 }
 
@@ -103,7 +105,10 @@ impl Db {
     }
 
     async fn connect_postgres(url: &str) -> Result<Self, Error> {
-        let options = PgConnectOptions::from_str(url)?.application_name("salonbridge");
+        // A plan that is kept was often made while the tables were still empty, when reading a whole queue seemed cheap.
+        let options = PgConnectOptions::from_str(url)?
+            .application_name("salonbridge")
+            .options([("plan_cache_mode", "force_custom_plan")]);
         let pool = PgPoolOptions::new()
             .max_connections(POSTGRES_CONNECTIONS)
             .acquire_timeout(ACQUIRE_TIMEOUT)
@@ -124,18 +129,20 @@ impl Db {
             .synchronous(SqliteSynchronous::Full)
             .busy_timeout(ACQUIRE_TIMEOUT)
             .foreign_keys(true)
+            .pragma("wal_autocheckpoint", WAL_PAGES)
             .pragma("secure_delete", "on");
         let writer = SqlitePoolOptions::new()
             .max_connections(1)
             .acquire_timeout(ACQUIRE_TIMEOUT)
             .connect_with(options.clone())
             .await?;
+        let folder = SqlitePoolOptions::new().max_connections(1).connect_lazy_with(options.clone());
         let readers = SqlitePoolOptions::new()
             .max_connections(SQLITE_READERS)
             .acquire_timeout(ACQUIRE_TIMEOUT)
             .connect_with(options.read_only(true))
             .await?;
-        Ok(Self::Sqlite { writer, readers, lock: Arc::new(lock) })
+        Ok(Self::Sqlite { writer, readers, folder, lock: Arc::new(lock) })
     }
 
     pub async fn migrate(&self) -> Result<(), Error> {
@@ -164,6 +171,15 @@ impl Db {
         })
     }
 
+    /// Folds what SQLite's write-ahead log holds into the file, beside the writer and without stopping it: else some commit
+    /// would have to, and those whose hooks are in it would wait. PostgreSQL does this by itself.
+    pub async fn fold(&self) -> Result<(), Error> {
+        if let Self::Sqlite { folder, .. } = self {
+            sqlx::query("PRAGMA wal_checkpoint(PASSIVE)").execute(folder).await?;
+        }
+        Ok(())
+    }
+
     #[must_use]
     pub fn is_postgres(&self) -> bool {
         matches!(self, Self::Postgres(_))
@@ -172,8 +188,9 @@ impl Db {
     /// Closes every connection; on SQLite this folds the write-ahead log into the file.
     pub async fn close(&self) {
         match self {
-            Self::Sqlite { writer, readers, lock } => {
+            Self::Sqlite { writer, readers, folder, lock } => {
                 readers.close().await;
+                folder.close().await;
                 writer.close().await;
                 // Clones of this handle may live on; the file is free from here.
                 if let Err(error) = lock.unlock() {

@@ -7,13 +7,9 @@ use super::error::Error;
 use crate::kernel::clock::UnixMs;
 use crate::kernel::id::{InboxId, TenantId};
 
-/// A whole batch in one statement: as arrays where there are arrays, as JSON where there is JSON.
-const INSERT_JSON: &str = "INSERT INTO inbox (id, tenant_id, source, resource, resource_id, dedup, body, received_at) \
-     SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7 \
-     FROM json_each($1) WHERE TRUE ON CONFLICT (tenant_id, dedup) WHERE absorbed_at IS NULL DO NOTHING";
-const INSERT_MANY: &str = "INSERT INTO inbox (id, tenant_id, source, resource, resource_id, dedup, body, received_at) \
-     SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::text[], $7::text[], $8::bigint[]) \
-     ON CONFLICT (tenant_id, dedup) WHERE absorbed_at IS NULL DO NOTHING";
+const INSERT: &str = "INSERT INTO inbox (id, tenant_id, source, resource, resource_id, dedup, body, received_at) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8) \
+     ON CONFLICT (tenant_id, resource, resource_id, dedup) WHERE absorbed_at IS NULL DO NOTHING";
 const LIST_WAITING: &str = "SELECT id, source, resource, resource_id, body, received_at FROM inbox \
      WHERE tenant_id = $1 AND resource = $2 AND resource_id = $3 AND absorbed_at IS NULL ORDER BY received_at, id LIMIT $4";
 const MARK_ABSORBED: &str =
@@ -24,7 +20,7 @@ const DELETE_OLD: &str =
     "DELETE FROM inbox WHERE id IN (SELECT id FROM inbox WHERE absorbed_at < $1 LIMIT $2)";
 const DELETE_ALL: &str = "DELETE FROM inbox WHERE tenant_id = $1";
 
-pub const SQL: &[&str] = &[LIST_WAITING, MARK_ABSORBED, COUNT_WAITING, DELETE_OLD, DELETE_ALL];
+pub const SQL: &[&str] = &[INSERT, LIST_WAITING, MARK_ABSORBED, COUNT_WAITING, DELETE_OLD, DELETE_ALL];
 
 /// Something that arrived; `body` is sealed.
 #[derive(Debug, Clone)]
@@ -49,44 +45,11 @@ pub struct InboxRow {
     pub received_at: i64,
 }
 
-/// Stores a batch; a repeated delivery of what still waits folds into it.
-pub async fn insert_many(conn: &mut Conn, rows: &[NewInbox]) -> Result<(), Error> {
-    match conn {
-        Conn::Postgres(held) => {
-            let column =
-                |pick: fn(&NewInbox) -> &str| rows.iter().map(|r| pick(r).to_owned()).collect::<Vec<_>>();
-            sqlx::query(INSERT_MANY)
-                .bind(column(|r| r.id.as_str()))
-                .bind(column(|r| r.tenant.as_str()))
-                .bind(column(|r| r.source))
-                .bind(column(|r| &r.resource))
-                .bind(rows.iter().map(|r| r.resource_id).collect::<Vec<_>>())
-                .bind(column(|r| &r.dedup))
-                .bind(column(|r| &r.body))
-                .bind(rows.iter().map(|r| r.received_at.0).collect::<Vec<_>>())
-                .execute(&mut **held)
-                .await?;
-        }
-        Conn::Sqlite(held) => {
-            let batch: Vec<_> = rows
-                .iter()
-                .map(|r| {
-                    serde_json::json!([
-                        r.id.as_str(),
-                        r.tenant.as_str(),
-                        r.source,
-                        r.resource,
-                        r.resource_id,
-                        r.dedup,
-                        r.body,
-                        r.received_at.0
-                    ])
-                })
-                .collect();
-            let batch = serde_json::Value::Array(batch).to_string();
-            sqlx::query(INSERT_JSON).bind(batch).execute(&mut **held).await?;
-        }
-    }
+/// Stores one arrival; a repeated delivery of what still waits folds into it. Hooks come in by [`super::intake`].
+pub async fn insert(conn: &mut Conn, row: &NewInbox) -> Result<(), Error> {
+    on!(conn, c => sqlx::query(INSERT)
+        .bind(row.id.as_str()).bind(row.tenant.as_str()).bind(row.source).bind(&row.resource).bind(row.resource_id)
+        .bind(&row.dedup).bind(&row.body).bind(row.received_at.0).execute(c).await.map(drop))?;
     Ok(())
 }
 

@@ -11,17 +11,9 @@ use crate::kernel::id::{JobId, TenantId};
 const ENQUEUE: &str = "INSERT INTO job (id, tenant_id, kind, subject, lane, state, run_at, attempt, created_at, updated_at) \
      VALUES ($1, $2, $3, $4, $5, 'ready', $6, 0, $7, $7) \
      ON CONFLICT (kind, subject) WHERE state = 'ready' DO NOTHING";
-const ENQUEUE_MANY: &str = "INSERT INTO job (id, tenant_id, kind, subject, lane, state, run_at, attempt, created_at, updated_at) \
-     SELECT id, tenant_id, kind, subject, lane, 'ready', run_at, 0, at, at \
-     FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::bigint[]) \
-     AS t (id, tenant_id, kind, subject, lane, run_at, at) \
-     ON CONFLICT (kind, subject) WHERE state = 'ready' DO NOTHING";
-const ENQUEUE_JSON: &str = "INSERT INTO job (id, tenant_id, kind, subject, lane, state, run_at, attempt, created_at, updated_at) \
-     SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, 'ready', value ->> 5, 0, value ->> 6, value ->> 6 \
-     FROM json_each($1) WHERE TRUE ON CONFLICT (kind, subject) WHERE state = 'ready' DO NOTHING";
 const HURRY: &str = "UPDATE job SET run_at = $3, updated_at = $4 WHERE kind = $1 AND subject = $2 AND state = 'ready' AND run_at > $3";
 const HURRY_ALL: &str = "UPDATE job SET run_at = $3, updated_at = $3 WHERE tenant_id = $1 AND kind = $2 AND state = 'ready' AND run_at > $3";
-/// The oldest due job of each free lane. The unique index on leased lanes is the backstop.
+/// The oldest due job of each free lane; one whose lane is its own subject is alone in it. The unique index on leased lanes is the backstop.
 const CLAIM_SQLITE: &str = "UPDATE job SET state = 'leased', lease_token = $1, lease_until = $2, attempt = attempt + 1, updated_at = $3 \
      WHERE id IN (SELECT id FROM (SELECT id, run_at, row_number() OVER (PARTITION BY lane ORDER BY run_at, id) AS place FROM job \
      WHERE state = 'ready' AND run_at <= $3 AND lane NOT IN (SELECT lane FROM job WHERE state = 'leased')) \
@@ -29,8 +21,8 @@ const CLAIM_SQLITE: &str = "UPDATE job SET state = 'leased', lease_token = $1, l
 const CLAIM_POSTGRES: &str = "UPDATE job SET state = 'leased', lease_token = $1, lease_until = $2, attempt = attempt + 1, updated_at = $3 \
      WHERE id IN (SELECT id FROM job AS j WHERE state = 'ready' AND run_at <= $3 \
      AND NOT EXISTS (SELECT 1 FROM job AS l WHERE l.lane = j.lane AND l.state = 'leased') \
-     AND NOT EXISTS (SELECT 1 FROM job AS e WHERE e.lane = j.lane AND e.state = 'ready' \
-     AND (e.run_at < j.run_at OR e.run_at = j.run_at AND e.id < j.id)) \
+     AND (j.lane = j.subject OR NOT EXISTS (SELECT 1 FROM job AS e WHERE e.lane = j.lane AND e.state = 'ready' \
+     AND e.lane <> e.subject AND (e.run_at, e.id) < (j.run_at, j.id))) \
      ORDER BY run_at LIMIT $4 FOR UPDATE SKIP LOCKED) RETURNING *";
 const RENEW: &str = "UPDATE job SET lease_until = $3 WHERE id = $1 AND lease_token = $2 AND state = 'leased'";
 const FINISH: &str = "DELETE FROM job WHERE id = $1 AND lease_token = $2 AND state = 'leased'";
@@ -42,7 +34,7 @@ const PARK: &str = "UPDATE job SET state = 'parked', lease_token = NULL, lease_u
      WHERE id = $1 AND lease_token = $2 AND state = 'leased'";
 const LIST_EXPIRED: &str =
     "SELECT id, lease_token FROM job WHERE state = 'leased' AND lease_until < $1 LIMIT 200";
-const NEXT_DUE: &str = "SELECT MIN(run_at) FROM job WHERE state = 'ready'";
+const NEXT_DUE: &str = "SELECT MIN(run_at) FROM job WHERE state = 'ready' AND run_at <= $1";
 const COUNT: &str = "SELECT kind, state, CAST(COUNT(*) AS BIGINT), MIN(run_at) FROM job GROUP BY kind, state";
 const LIST_PARKED: &str =
     "SELECT * FROM job WHERE tenant_id = $1 AND state = 'parked' ORDER BY updated_at DESC LIMIT $2";
@@ -108,38 +100,6 @@ pub async fn hurry_all(
     now: UnixMs,
 ) -> Result<(), Error> {
     on!(conn, c => sqlx::query(HURRY_ALL).bind(tenant.as_str()).bind(kind).bind(now.0).execute(c).await.map(drop))?;
-    Ok(())
-}
-
-/// Enqueues a batch of needs none of which is more urgent than one that waits already (hooks under settling).
-pub async fn enqueue_many(conn: &mut Conn, jobs: &[NewJob]) -> Result<(), Error> {
-    match conn {
-        Conn::Postgres(held) => {
-            let column =
-                |pick: fn(&NewJob) -> &str| jobs.iter().map(|j| pick(j).to_owned()).collect::<Vec<_>>();
-            sqlx::query(ENQUEUE_MANY)
-                .bind(column(|j| j.id.as_str()))
-                .bind(column(|j| j.tenant.as_ref().map_or("", TenantId::as_str)))
-                .bind(column(|j| j.kind))
-                .bind(column(|j| &j.subject))
-                .bind(column(|j| &j.lane))
-                .bind(jobs.iter().map(|j| j.run_at.0).collect::<Vec<_>>())
-                .bind(jobs.iter().map(|j| j.now.0).collect::<Vec<_>>())
-                .execute(&mut **held)
-                .await?;
-        }
-        Conn::Sqlite(held) => {
-            let batch: Vec<_> = jobs
-                .iter()
-                .map(|j| {
-                    let tenant = j.tenant.as_ref().map_or("", TenantId::as_str);
-                    serde_json::json!([j.id.as_str(), tenant, j.kind, j.subject, j.lane, j.run_at.0, j.now.0])
-                })
-                .collect();
-            let batch = serde_json::Value::Array(batch).to_string();
-            sqlx::query(ENQUEUE_JSON).bind(batch).execute(&mut **held).await?;
-        }
-    }
     Ok(())
 }
 
@@ -209,9 +169,9 @@ pub async fn reap(conn: &mut Conn, before: UnixMs, now: UnixMs) -> Result<usize,
     Ok(expired.len())
 }
 
-/// When the next waiting job is due.
-pub async fn next_due(conn: &mut Conn) -> Result<Option<UnixMs>, Error> {
-    let (at,): (Option<i64>,) = on!(conn, c => sqlx::query_as(NEXT_DUE).fetch_one(c).await)?;
+/// When the next waiting job is due, if that is not after `horizon`.
+pub async fn next_due(conn: &mut Conn, horizon: UnixMs) -> Result<Option<UnixMs>, Error> {
+    let (at,): (Option<i64>,) = on!(conn, c => sqlx::query_as(NEXT_DUE).bind(horizon.0).fetch_one(c).await)?;
     Ok(at.map(UnixMs))
 }
 

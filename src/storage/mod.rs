@@ -7,6 +7,7 @@ pub mod db;
 pub mod decision;
 pub mod error;
 pub mod inbox;
+pub mod intake;
 pub mod job;
 pub mod outbox;
 pub mod record;

@@ -16,7 +16,7 @@ pub async fn live() -> &'static str {
 
 /// `GET /health/ready`: the database answers, so hooks can be kept.
 pub async fn ready(State(state): State<WebState>) -> Response {
-    let looked = async { job::next_due(&mut state.app.db.read().await?).await };
+    let looked = async { job::next_due(&mut state.app.db.read().await?, state.app.now()).await };
     match looked.await {
         Ok(_) => Json(json!({"ready": true})).into_response(),
         Err(error) => {
