@@ -1,8 +1,10 @@
 //! Trip 1, the beginning: the marketplace sends an owner's browser, and a salon becomes a tenant.
 //!
 //! The signature on a visit proves a *user*, never the salon, and can be replayed. So a salon is bound only after its
-//! installation was read from the marketplace, and a visitor may link a phone only when that installation is fresh or when the
-//! visitor is proven to be the one who made it.
+//! installation was read from the marketplace, and a visitor is shown a salon's page only when that installation is fresh or when
+//! the visitor is proven to be the one who made it: whoever sees the code can link a phone of their own.
+
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -23,10 +25,15 @@ use crate::yclients::signed_user::{Claims, Owner};
 /// A fresh installation can be finished for so long; later YClients asks the owner to connect again.
 const PENDING_WINDOW_MS: i64 = 12 * 3600 * 1000;
 
+/// Visits that may ask the marketplace at once: strangers must not use up the turns that messages wait for.
+pub const MOST_VISITS: usize = 4;
+const VISIT_PATIENCE: Duration = Duration::from_secs(15);
+
 /// What the browser is sent on with.
 #[derive(Debug)]
 pub struct Opened {
-    pub tenant: TenantId,
+    /// Never empty.
+    pub tenants: Vec<TenantId>,
     pub token: String,
 }
 
@@ -38,22 +45,42 @@ struct StoredOwner {
     phone: String,
 }
 
-/// Opens the installation of every salon the visit names. The first one's page is shown; the token covers them all.
+/// Opens the installation of every salon the visit names and may see; the token covers these.
 pub async fn open(app: &App, claims: &Claims, locale: Locale) -> Result<Opened, Error> {
     if claims.application_id.is_some_and(|id| id != app.settings.application_id) {
         return Err(Error::Rejected("foreign_application"));
     }
-    let mut all = Vec::new();
-    let mut may_link = true;
+    let (mut tenants, mut refused) = (Vec::new(), Error::Rejected("no_salon"));
     for salon in &claims.salons {
-        let (tenant, proven) = open_one(app, *salon, claims.user.as_ref(), locale).await?;
-        may_link &= proven;
-        all.push(tenant);
+        // One salon of many that is not to be seen does not keep the others away.
+        match visit(app, *salon, claims.user.as_ref(), locale).await {
+            Ok(tenant) => tenants.push(tenant),
+            Err(error @ Error::Rejected(_)) => refused = error,
+            Err(error) => return Err(error),
+        }
     }
-    let first = all.first().ok_or(Error::Rejected("no_salon"))?.clone();
-    let token = page_token::sign(&app.settings.jwt_secret, &first, &all, may_link, app.now())
+    let Some(first) = tenants.first() else { return Err(refused) };
+    let token = page_token::sign(&app.settings.jwt_secret, first, &tenants, app.now())
         .map_err(|_| Error::Rejected("token_not_signed"))?;
-    Ok(Opened { tenant: first, token })
+    Ok(Opened { tenants, token })
+}
+
+async fn visit(app: &App, salon: SalonId, user: Option<&Owner>, locale: Locale) -> Result<TenantId, Error> {
+    if user.is_none() && has_owner(app, salon).await? {
+        return Err(Error::Rejected("not_the_owner"));
+    }
+    let opening = async {
+        // The semaphore is never closed.
+        let _place = app.visits.acquire().await.map_err(|_| Error::Starting)?;
+        open_one(app, salon, user, locale).await
+    };
+    tokio::time::timeout(VISIT_PATIENCE, opening).await.unwrap_or(Err(Error::Overloaded))
+}
+
+/// Whether somebody is known to have installed us into this salon: then nobody unknown is let in, and nobody need be asked.
+async fn has_owner(app: &App, salon: SalonId) -> Result<bool, Error> {
+    let stored = tenant::find_by_salon(&mut app.db.read().await?, salon).await?;
+    Ok(stored.is_some_and(|stored| !stored.keys.owner.is_empty()))
 }
 
 async fn open_one(
@@ -61,7 +88,7 @@ async fn open_one(
     salon: SalonId,
     user: Option<&Owner>,
     locale: Locale,
-) -> Result<(TenantId, bool), Error> {
+) -> Result<TenantId, Error> {
     let Some(connection) = app.crm.connection(salon).await? else {
         return Err(Error::Rejected("not_installed"));
     };
@@ -89,7 +116,15 @@ async fn open_one(
     conn.commit().await?;
     app.ring();
     tracing::info!(tenant.id = %id, salon.id = %salon, is_new, fresh, proven, "an installation was opened");
-    Ok((id, proven))
+    if proven { Ok(id) } else { Err(Error::Rejected("not_the_owner")) }
+}
+
+/// A salon's name, and whether a phone is linked to it.
+pub async fn title_and_link(app: &App, id: &TenantId) -> Result<(String, bool), Error> {
+    let mut conn = app.db.read().await?;
+    let known = tenant::find(&mut conn, id).await?.ok_or(Error::NotFound)?.tenant;
+    let session = wa_session::find(&mut conn, id).await?;
+    Ok((known.title, session.is_some_and(|session| session.state.is_linked())))
 }
 
 struct Profile {

@@ -25,7 +25,7 @@ pub mod vault;
 
 use std::sync::{Arc, OnceLock};
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 
 pub use error::Error;
 
@@ -66,6 +66,8 @@ pub struct App {
     pub pairings: sessions::Pairings,
     pub intake: intake::Batcher,
     pub addresses: addresses::Addresses,
+    /// Places for visits from the marketplace; see [`install::MOST_VISITS`].
+    pub visits: Semaphore,
     /// Rung after a commit that left something to do.
     pub bell: Notify,
     gateway: OnceLock<Arc<dyn Gateway>>,
@@ -87,6 +89,7 @@ impl App {
         Self {
             intake: intake::Batcher::default(),
             addresses: addresses::Addresses::default(),
+            visits: Semaphore::new(install::MOST_VISITS),
             db: parts.db,
             crm: parts.crm,
             clock: parts.clock,

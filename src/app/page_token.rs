@@ -15,8 +15,6 @@ struct Claims {
     sub: String,
     /// All salons of the same installation, this one among them.
     all: Vec<String>,
-    /// Whether the bearer may link a phone, and not only look.
-    link: bool,
     exp: i64,
     aud: String,
 }
@@ -26,7 +24,8 @@ struct Claims {
 pub struct PagePass {
     pub tenant: TenantId,
     pub all: Vec<TenantId>,
-    pub may_link: bool,
+    /// From then on it opens nothing.
+    pub until: UnixMs,
 }
 
 /// Why a token is not taken.
@@ -44,13 +43,11 @@ pub fn sign(
     secret: &Secret,
     tenant: &TenantId,
     all: &[TenantId],
-    may_link: bool,
     now: UnixMs,
 ) -> Result<String, jsonwebtoken::errors::Error> {
     let claims = Claims {
         sub: tenant.to_string(),
         all: all.iter().map(ToString::to_string).collect(),
-        link: may_link,
         exp: now.0 / 1000 + LIFETIME_S,
         aud: AUDIENCE.to_owned(),
     };
@@ -78,7 +75,7 @@ pub fn check(secret: &Secret, token: &str, now: UnixMs) -> Result<PagePass, BadT
     let tenant = TenantId::parse(&claims.sub).ok_or(BadToken::Wrong)?;
     let all =
         claims.all.iter().map(|id| TenantId::parse(id)).collect::<Option<Vec<_>>>().ok_or(BadToken::Wrong)?;
-    Ok(PagePass { tenant, all, may_link: claims.link })
+    Ok(PagePass { tenant, all, until: UnixMs(claims.exp * 1000) })
 }
 
 #[cfg(test)]
@@ -89,7 +86,7 @@ mod tests {
     fn a_token_is_good_for_an_hour_and_under_its_own_secret_only() {
         let (secret, now) = (Secret::new("s".repeat(32)), UnixMs(1_700_000_000_000));
         let iris = TenantId::new(now);
-        let token = sign(&secret, &iris, std::slice::from_ref(&iris), true, now).expect("signs");
+        let token = sign(&secret, &iris, std::slice::from_ref(&iris), now).expect("signs");
         assert_eq!(check(&secret, &token, now).expect("good").tenant, iris);
         assert_eq!(check(&secret, &token, now.plus_secs(3601)), Err(BadToken::Expired));
         assert_eq!(check(&Secret::new("t".repeat(32)), &token, now), Err(BadToken::Wrong));

@@ -1,6 +1,7 @@
 //! What stands behind the connect page's socket: the use cases, and the news of them.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::sync::broadcast::{self, error::RecvError};
@@ -65,7 +66,8 @@ impl ConnectDoor for AppDoor {
             Some(id) => TenantId::parse(id).filter(|id| pass.all.contains(id)).ok_or(Refused::Foreign)?,
         };
         // Pages name their language in the handshake; Russian is for a program that does not.
-        Ok(Visitor { tenant, locale: Locale::Ru, may_link: pass.may_link })
+        let left = u64::try_from(pass.until.since(self.app.now())).unwrap_or(0);
+        Ok(Visitor { tenant, locale: Locale::Ru, expires_in: Duration::from_millis(left) })
     }
 
     fn marketplace_url(&self) -> String {
@@ -75,6 +77,10 @@ impl ConnectDoor for AppDoor {
     async fn view(&self, tenant: &TenantId) -> anyhow::Result<Scene> {
         let view = connect::view(&self.app, tenant).await?;
         Ok(Scene { view, timezone: app::zone_of(&self.app, tenant).await? })
+    }
+
+    async fn opened(&self, tenant: &TenantId) -> Result<(), DoorError> {
+        Ok(connect::page_opened(&self.app, tenant).await?)
     }
 
     async fn request_qr(&self, tenant: &TenantId) -> Result<(), DoorError> {

@@ -12,7 +12,8 @@ use socketioxide::SocketIo;
 use socketioxide::extract::{AckSender, SocketRef, TryData};
 use socketioxide::handler::ConnectHandler as _;
 use tokio::sync::broadcast::{self, error::RecvError};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
+use tokio_util::sync::CancellationToken;
 
 use super::seats::{Seat, Seats};
 use super::wire::{self, Event, State};
@@ -38,9 +39,13 @@ struct Handshake {
     locale: Option<String>,
 }
 
-/// What the token allows beyond looking.
+/// When the token ends.
 #[derive(Clone, Copy)]
-struct MayLink(bool);
+struct Ends(Instant);
+
+/// Cancelled when the page is gone.
+#[derive(Clone)]
+struct Gone(CancellationToken);
 
 #[derive(Debug, Clone, Copy)]
 enum Ask {
@@ -88,7 +93,7 @@ impl Hub {
         let locale = wished.unwrap_or(visitor.locale);
         let seat = self.seats.take(&visitor.tenant, locale).ok_or("too-many-tabs")?;
         socket.extensions.insert(seat);
-        socket.extensions.insert(MayLink(visitor.may_link));
+        socket.extensions.insert(Ends(Instant::now() + visitor.expires_in));
         Ok(())
     }
 
@@ -100,20 +105,38 @@ impl Hub {
                 hub.serve(socket, ask, data.unwrap_or_default(), ack).await;
             });
         }
-        socket.on_disconnect(async |socket: SocketRef| drop(socket.extensions.remove::<Seat>()));
+        socket.on_disconnect(async |socket: SocketRef| {
+            drop(socket.extensions.remove::<Seat>());
+            if let Some(Gone(gone)) = socket.extensions.remove::<Gone>() {
+                gone.cancel();
+            }
+        });
         // In the room first, then the state: what changes in between comes as an update, and `as_of` puts them in order.
         socket.join(room(seat.tenant(), seat.locale()));
         self.show(&socket, &seat).await;
+        // After a restart of ours a page comes back that was waiting for a code: there is none before somebody asks.
+        if !matches!(timeout(PATIENCE, self.door.opened(seat.tenant())).await, Ok(Ok(()))) {
+            tracing::warn!(tenant.id = %seat.tenant(), "linking could not begin for an open page");
+        }
+        self.see_out(socket);
+    }
+
+    /// Closes the page's socket when its token ends: a forgotten tab must not link a phone weeks later.
+    fn see_out(&self, socket: SocketRef) {
+        let Some(Ends(at)) = socket.extensions.get::<Ends>() else { return };
+        let gone = CancellationToken::new();
+        socket.extensions.insert(Gone(gone.clone()));
+        tokio::spawn(async move {
+            if gone.run_until_cancelled(tokio::time::sleep_until(at)).await.is_some() {
+                sent_out(socket.disconnect());
+            }
+        });
     }
 
     async fn serve(&self, socket: SocketRef, ask: Ask, data: Value, ack: AckSender) {
         let Some(seat) = socket.extensions.get::<Seat>() else { return };
-        let may_link = socket.extensions.get::<MayLink>().is_some_and(|may| may.0);
-        let done = match (seat.may_ask(), may_link) {
-            (false, _) => Err(DoorError::TooOften),
-            (true, false) => Err(DoorError::ViewOnly),
-            (true, true) => self.ask(seat.tenant(), ask, &data).await,
-        };
+        let done =
+            if seat.may_ask() { self.ask(seat.tenant(), ask, &data).await } else { Err(DoorError::TooOften) };
         match done {
             Ok(()) => {
                 // Whoever asks for a code hears it even when it was there already and nothing changed.
@@ -280,6 +303,12 @@ async fn emit(io: &SocketIo, tenant: &TenantId, locale: Locale, (name, arguments
 fn sent(result: Result<(), socketioxide::SendError>) {
     if let Err(error) = result {
         tracing::debug!(%error, "a page was not reached");
+    }
+}
+
+fn sent_out(result: Result<(), socketioxide::SocketError>) {
+    if let Err(error) = result {
+        tracing::debug!(%error, "a page was gone before it was shown out");
     }
 }
 

@@ -18,6 +18,8 @@ pub mod wire;
 
 use std::sync::Arc;
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use chrono_tz::Tz;
 use socketioxide::SocketIo;
@@ -36,8 +38,8 @@ pub struct Visitor {
     pub tenant: TenantId,
     /// The salon's language; the page may ask for another in `auth.locale`.
     pub locale: Locale,
-    /// May link and unlink phones, and not only look.
-    pub may_link: bool,
+    /// How long the token is still good: then the page is shown out.
+    pub expires_in: Duration,
 }
 
 /// Why a token opens nothing. The code is the message of `connect_error`.
@@ -93,9 +95,6 @@ pub enum DoorError {
     /// The page was late: the server is at another step.
     #[error("not at this step")]
     NotNow,
-    /// The page may be looked at; linking takes a proof of who installed.
-    #[error("may only look")]
-    ViewOnly,
     #[error("WhatsApp does not answer")]
     Whatsapp,
     #[error("YClients does not answer")]
@@ -112,6 +111,8 @@ pub trait ConnectDoor: Send + Sync + 'static {
     /// Our application's page in the marketplace.
     fn marketplace_url(&self) -> String;
     async fn view(&self, tenant: &TenantId) -> anyhow::Result<Scene>;
+    /// A page is there: linking begins if there is something to link.
+    async fn opened(&self, tenant: &TenantId) -> Result<(), DoorError>;
     async fn request_qr(&self, tenant: &TenantId) -> Result<(), DoorError>;
     /// `phone` is as it was typed.
     async fn request_code(&self, tenant: &TenantId, phone: &str) -> Result<(), DoorError>;
@@ -150,7 +151,7 @@ pub fn layer(
         // A page that does not read is cut off after so many updates.
         .max_buffer_size(64)
         // Who does not show a token by then is let go.
-        .connect_timeout(std::time::Duration::from_secs(10))
+        .connect_timeout(Duration::from_secs(10))
         .build_layer();
     let hub = Arc::new(hub::Hub::new(door));
     hub.open(&io);

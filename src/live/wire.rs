@@ -84,7 +84,6 @@ pub fn complaint(error: DoorError, locale: Locale) -> Value {
         DoorError::BadPhone => ("bad-phone", "say-bad-phone"),
         DoorError::TooOften => ("too-often", "say-too-often"),
         DoorError::NotNow => ("not-now", "say-not-now"),
-        DoorError::ViewOnly => ("view-only", "say-view-only"),
         DoorError::Whatsapp => ("whatsapp-silent", "say-whatsapp"),
         DoorError::Yclients => ("yclients-silent", "say-yclients"),
         DoorError::Fault => ("our-fault", "say-fault"),

@@ -16,16 +16,19 @@ pub enum Problem {
     YclientsSilent,
     /// The page's token is of one salon, and the address asks for another.
     BelongsToAnother,
+    /// Somebody else connected this salon, or nobody said who the visitor is.
+    NotTheOwner,
 }
 
 impl Problem {
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::NoSalon,
         Self::BadSignature,
         Self::NotInstalled,
         Self::LinkExpired,
         Self::YclientsSilent,
         Self::BelongsToAnother,
+        Self::NotTheOwner,
     ];
 
     /// The status the page is sent with.
@@ -33,7 +36,7 @@ impl Problem {
     pub fn status(self) -> u16 {
         match self {
             Self::NoSalon => 400,
-            Self::BadSignature | Self::BelongsToAnother => 403,
+            Self::BadSignature | Self::BelongsToAnother | Self::NotTheOwner => 403,
             Self::NotInstalled => 409,
             Self::LinkExpired => 401,
             Self::YclientsSilent => 503,
@@ -62,6 +65,9 @@ pub fn problem(frame: Frame, problem: Problem, reader: &Reader) -> String {
             .leads(market, w.t("expired-open")),
         Problem::BelongsToAnother => notice(Tone::Stop, "install-belongs-title", "install-belongs-lead")
             .leads(market, w.t("expired-open")),
+        Problem::NotTheOwner => {
+            notice(Tone::Ask, "install-owner-title", "install-owner-lead").leads(market, w.t("expired-open"))
+        }
         Problem::NotInstalled => {
             Notice::not_installed(w).reloads(w.t("check-again")).leads(market, w.t("not-installed-open"))
         }

@@ -66,6 +66,15 @@ impl Frame {
     pub fn lang(&self) -> &'static str {
         self.words.0.code()
     }
+
+    /// The language this page is not in.
+    #[must_use]
+    pub fn other_lang(&self) -> &'static str {
+        match self.words.0 {
+            Locale::Ru => Locale::En.code(),
+            Locale::En => Locale::Ru.code(),
+        }
+    }
 }
 
 /// Renders a page. Askama fails only when a value inside fails to print, which is a mistake of ours: logged, and the page is blank.

@@ -16,7 +16,7 @@ use crate::views;
 pub fn status(error: &app::Error) -> StatusCode {
     match error {
         app::Error::Rejected("already_linked" | "not_installed") => StatusCode::CONFLICT,
-        app::Error::Rejected("foreign_company" | "view_only") => StatusCode::FORBIDDEN,
+        app::Error::Rejected("foreign_company" | "not_the_owner") => StatusCode::FORBIDDEN,
         app::Error::Rejected(_) => StatusCode::BAD_REQUEST,
         app::Error::NotFound => StatusCode::NOT_FOUND,
         app::Error::Overloaded

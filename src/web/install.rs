@@ -7,6 +7,7 @@ use axum::response::{Html, IntoResponse as _, Redirect, Response};
 use super::error;
 use super::state::{Visit, WebState};
 use crate::app::{self, connect, install};
+use crate::kernel::id::TenantId;
 use crate::views::install::{Problem, problem};
 use crate::yclients::signed_user::{ClaimError, Claims};
 
@@ -23,16 +24,23 @@ pub async fn register(State(state): State<WebState>, visit: Visit, RawQuery(quer
     };
     match install::open(&state.app, &claims, visit.locale).await {
         Ok(opened) => {
-            let (app, tenant) = (state.app.clone(), opened.tenant.clone());
-            tokio::spawn(async move {
-                if let Err(error) = connect::page_opened(&app, &tenant).await {
-                    tracing::warn!(tenant.id = %tenant, %error, "linking could not begin ahead of the page");
-                }
-            });
+            // With several salons a person says first which one.
+            if let [tenant] = &opened.tenants[..] {
+                begin_linking(&state, tenant.clone());
+            }
             Redirect::to(&format!("/connect?token={}", opened.token)).into_response()
         }
         Err(error) => refused(&state, &visit, &error),
     }
+}
+
+fn begin_linking(state: &WebState, tenant: TenantId) {
+    let app = state.app.clone();
+    tokio::spawn(async move {
+        if let Err(error) = connect::page_opened(&app, &tenant).await {
+            tracing::warn!(tenant.id = %tenant, %error, "linking could not begin ahead of the page");
+        }
+    });
 }
 
 fn claim_problem(wrong: ClaimError) -> Problem {
@@ -48,6 +56,7 @@ fn refused(state: &WebState, visit: &Visit, error: &app::Error) -> Response {
     let known = match error {
         app::Error::Rejected("not_installed") => Problem::NotInstalled,
         app::Error::Rejected("foreign_application") => Problem::BadSignature,
+        app::Error::Rejected("not_the_owner") => Problem::NotTheOwner,
         app::Error::Crm(crate::yclients::Error::Forbidden(_)) => Problem::NotInstalled,
         app::Error::Crm(_) => Problem::YclientsSilent,
         _ => return error::page(error, visit),

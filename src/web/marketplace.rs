@@ -62,9 +62,6 @@ async fn prepare_now(state: &WebState, headers: &HeaderMap, body: &[u8]) -> Resu
         .map_err(|_| app::Error::NotFound)?;
     let tenant =
         TenantId::parse(&wish.company_id).filter(|id| pass.all.contains(id)).ok_or(app::Error::NotFound)?;
-    if !pass.may_link {
-        return Err(app::Error::Rejected("view_only"));
-    }
     let salon = crate::yclients::wire::int(&wish.salon_id);
     if salon != Some(app::salon_of(&state.app, &tenant).await?.0) {
         return Err(app::Error::NotFound);

@@ -2,14 +2,15 @@
 //
 //   BASE_URL          where the application listens
 //   TOKEN             a token of a connect page whose salon can be asked for a QR code
+//   BRIEF_TOKEN       one whose hour is over in a moment
 //   EXPIRED_TOKEN     one whose hour is over
 //   FOREIGN_COMPANY   the id of another company
 
 import assert from "node:assert/strict";
 import { io } from "socket.io-client";
 
-const { BASE_URL, TOKEN, EXPIRED_TOKEN, FOREIGN_COMPANY } = process.env;
-assert.ok(BASE_URL && TOKEN && EXPIRED_TOKEN && FOREIGN_COMPANY, "BASE_URL, TOKEN, EXPIRED_TOKEN, FOREIGN_COMPANY are needed");
+const { BASE_URL, TOKEN, BRIEF_TOKEN, EXPIRED_TOKEN, FOREIGN_COMPANY } = process.env;
+assert.ok(BASE_URL && TOKEN && BRIEF_TOKEN && EXPIRED_TOKEN && FOREIGN_COMPANY, "BASE_URL, TOKEN, BRIEF_TOKEN, EXPIRED_TOKEN, FOREIGN_COMPANY are needed");
 
 const open = [];
 function connect(options) {
@@ -54,6 +55,12 @@ const tests = {
   },
   async "an expired token is refused"() {
     assert.equal(await refusal({ auth: { token: EXPIRED_TOKEN } }), "token-expired");
+  },
+  async "a page is shown out when its token ends"() {
+    const socket = connect({ auth: { token: BRIEF_TOKEN } });
+    const left = once(socket, "disconnect");
+    await hear(socket, "state");
+    assert.equal(await left, "io server disconnect");
   },
   async "a page about another company is refused"() {
     assert.equal(await refusal({ auth: { token: TOKEN, company_id: FOREIGN_COMPANY } }), "token-foreign");
