@@ -22,9 +22,9 @@ ALTER TABLE inbox_short RENAME TO inbox;
 CREATE UNIQUE INDEX inbox_waiting ON inbox (tenant_id, resource, resource_id, dedup) WHERE absorbed_at IS NULL;
 CREATE INDEX inbox_old ON inbox (absorbed_at) WHERE absorbed_at IS NOT NULL;
 
--- Only what waits is looked for by time.
+-- Only what waits is looked for by time, and each kind for itself.
 DROP INDEX job_due;
 DROP INDEX job_lane_due;
-CREATE INDEX job_due ON job (run_at) WHERE state = 'ready';
+CREATE INDEX job_due ON job (kind, run_at) WHERE state = 'ready';
 -- A job whose lane is its own subject is alone in it: nothing stands before it there.
 CREATE INDEX job_lane_due ON job (lane, run_at, id) WHERE state = 'ready' AND lane <> subject;

@@ -117,7 +117,7 @@ async fn absorb_record(
         inbox::mark_absorbed(&mut conn, id, &row.id, now, outcome).await?;
     }
     conn.commit().await?;
-    app.ring();
+    app.ring_for(enqueue::SEND);
     Ok(())
 }
 

@@ -18,6 +18,7 @@ pub const SYNC_CATALOG: &str = "sync_catalog";
 pub const CHECK_STATUS: &str = "check_status";
 pub const UNLINK: &str = "unlink_session";
 pub const RESTORE: &str = "restore_session";
+pub const ALL: [&str; 7] = [ABSORB, SEND, CONFIGURE, SYNC_CATALOG, CHECK_STATUS, UNLINK, RESTORE];
 
 /// What an inbox row rings: subject and lane are the resource, so edits of one record never overlap and fold while waiting.
 #[must_use]
@@ -87,16 +88,14 @@ fn new(
 }
 
 impl App {
-    /// Wakes the worker after a commit that left something to do.
+    /// Wakes the workers after a commit that left something to do.
     pub fn ring(&self) {
-        self.bell.notify_one();
+        self.bells.ring_all();
     }
 
-    /// The same for what is to be done at `run_at`: what is far off the worker finds by itself.
-    pub fn ring_for(&self, run_at: UnixMs) {
-        if run_at.since(self.now()) < POLL_MS {
-            self.ring();
-        }
+    /// The same where it is known what is to be done.
+    pub fn ring_for(&self, kind: &str) {
+        self.bells.ring(kind);
     }
 }
 

@@ -137,8 +137,9 @@ impl Batcher {
                 // A sender that has gone away is no loss: what it sent is stored.
                 let _ = waiter.send(committed.is_ok());
             }
-            if let Some(due) = first_due {
-                app.ring_for(due);
+            // What is far off the worker finds by itself.
+            if first_due.is_some_and(|due| due.since(app.now()) < enqueue::POLL_MS) {
+                app.ring_for(enqueue::ABSORB);
             }
         }
     }

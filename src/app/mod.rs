@@ -5,6 +5,7 @@
 pub mod absorb;
 pub mod activate;
 pub mod addresses;
+pub mod bells;
 pub mod bus;
 pub mod catalog;
 pub mod connect;
@@ -25,7 +26,7 @@ pub mod vault;
 
 use std::sync::{Arc, OnceLock};
 
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::Semaphore;
 
 pub use error::Error;
 
@@ -69,7 +70,7 @@ pub struct App {
     /// Places for visits from the marketplace; see [`install::MOST_VISITS`].
     pub visits: Semaphore,
     /// Rung after a commit that left something to do.
-    pub bell: Notify,
+    pub bells: bells::Bells,
     gateway: OnceLock<Arc<dyn Gateway>>,
 }
 
@@ -98,7 +99,7 @@ impl App {
             bus: bus::Bus::default(),
             tenants: parts.tenants,
             pairings: sessions::Pairings::default(),
-            bell: Notify::new(),
+            bells: bells::Bells::default(),
             gateway: OnceLock::new(),
         }
     }

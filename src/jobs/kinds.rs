@@ -10,6 +10,35 @@ use crate::kernel::id::{OutboxId, TenantId};
 use crate::storage::job::JobRow;
 use crate::storage::tenant;
 
+/// One kind of job.
+#[derive(Debug, Clone, Copy)]
+pub struct Kind {
+    pub name: &'static str,
+    /// Jobs that run at once in this process.
+    pub places: usize,
+    /// Other kinds wait for the end of this one.
+    pub shares_its_lane: bool,
+}
+
+/// Those that mostly wait for YClients have few places: the turns there are few.
+pub const KINDS: [Kind; 7] = [
+    own(enqueue::ABSORB, 32),
+    own(enqueue::SEND, 32),
+    shared(enqueue::RESTORE, 32),
+    shared(enqueue::CONFIGURE, 8),
+    shared(enqueue::UNLINK, 4),
+    shared(enqueue::SYNC_CATALOG, 2),
+    shared(enqueue::CHECK_STATUS, 2),
+];
+
+const fn own(name: &'static str, places: usize) -> Kind {
+    Kind { name, places, shares_its_lane: false }
+}
+
+const fn shared(name: &'static str, places: usize) -> Kind {
+    Kind { name, places, shares_its_lane: true }
+}
+
 /// How a run ended.
 #[derive(Debug)]
 pub enum Outcome {

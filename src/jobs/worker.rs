@@ -1,4 +1,5 @@
-//! The worker: claims due jobs, runs them side by side, settles each under its lease.
+//! The workers: each claims due jobs of one kind, runs them side by side, settles each under its lease. A kind has places of its
+//! own, so that none waits behind another: a marketplace that is slow to say its statuses delays no message.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,7 +9,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::kinds::{self, Outcome};
+use super::kinds::{self, KINDS, Kind, Outcome};
 use crate::app::enqueue::POLL_MS;
 use crate::app::{App, Error, lifecycle};
 use crate::kernel::clock::UnixMs;
@@ -16,8 +17,6 @@ use crate::kernel::secret::random_hex;
 use crate::storage::job::{self, JobRow};
 use crate::storage::{Conn, inbox};
 
-/// Jobs that run at once in this process.
-const PLACES: usize = 32;
 /// A run is given up for dead when it did not settle or renew for so long.
 const LEASE_MS: i64 = 60_000;
 /// Looked at least so often, though nothing rang.
@@ -26,17 +25,22 @@ const HOUSEKEEPING: Duration = Duration::from_secs(20);
 /// Absorbed hooks are kept for looking things up, then dropped.
 const INBOX_KEPT_MS: i64 = 14 * 24 * 3_600_000;
 
-/// Runs until `stop`; what runs then is finished.
+/// Runs every kind until `stop`; what runs then is finished.
 pub async fn run(app: Arc<App>, stop: CancellationToken) {
-    let places = Arc::new(Semaphore::new(PLACES));
+    let all = KINDS.map(|kind| work(app.clone(), kind, stop.clone()));
+    futures::future::join_all(all).await;
+}
+
+async fn work(app: Arc<App>, kind: Kind, stop: CancellationToken) {
+    let places = Arc::new(Semaphore::new(kind.places));
     let running = TaskTracker::new();
     while !stop.is_cancelled() {
         // Registered before looking, so that a ring between the look and the wait is not lost.
-        let rung = app.bell.notified();
+        let rung = app.bells.rung(kind.name);
         let free = places.available_permits();
-        let claimed = if free == 0 { Ok(Vec::new()) } else { claim(&app, free).await };
+        let claimed = if free == 0 { Ok(Vec::new()) } else { claim(&app, kind.name, free).await };
         let claimed = claimed.unwrap_or_else(|error| {
-            tracing::error!(%error, "no job could be claimed");
+            tracing::error!(%error, job.kind = kind.name, "no job could be claimed");
             Vec::new()
         });
         let found = claimed.len();
@@ -46,11 +50,11 @@ pub async fn run(app: Arc<App>, stop: CancellationToken) {
             running.spawn(async move {
                 run_one(&app, &token, &job).await;
                 drop(place);
-                app.ring();
+                if kind.shares_its_lane { app.ring() } else { app.ring_for(kind.name) }
             });
         }
         if found == 0 || places.available_permits() == 0 {
-            let pause = until_due(&app).await;
+            let pause = until_due(&app, kind.name).await;
             tokio::select! {
                 () = rung => {}
                 () = tokio::time::sleep(pause) => {}
@@ -62,24 +66,24 @@ pub async fn run(app: Arc<App>, stop: CancellationToken) {
     running.wait().await;
 }
 
-async fn claim(app: &App, free: usize) -> Result<Vec<(String, JobRow)>, Error> {
+async fn claim(app: &App, kind: &str, free: usize) -> Result<Vec<(String, JobRow)>, Error> {
     let token = random_hex(8);
     let now = app.now();
     let limit = i64::try_from(free).unwrap_or(1);
     // A look costs nothing; the writer is taken only when there is something to take.
-    if job::next_due(&mut app.db.read().await?, now).await?.is_none() {
+    if job::next_due(&mut app.db.read().await?, kind, now).await?.is_none() {
         return Ok(Vec::new());
     }
     let mut conn = app.db.begin().await?;
-    let jobs = job::claim(&mut conn, &token, now, now.plus_ms(LEASE_MS), limit).await?;
+    let jobs = job::claim(&mut conn, kind, &token, now, now.plus_ms(LEASE_MS), limit).await?;
     conn.commit().await?;
     Ok(jobs.into_iter().map(|job| (token.clone(), job)).collect())
 }
 
 /// How long nothing can be due, at most a poll.
-async fn until_due(app: &App) -> Duration {
+async fn until_due(app: &App, kind: &str) -> Duration {
     let horizon = app.now().plus_ms(POLL_MS);
-    let due = async { job::next_due(&mut app.db.read().await?, horizon).await };
+    let due = async { job::next_due(&mut app.db.read().await?, kind, horizon).await };
     match due.await {
         Ok(Some(due)) => {
             let ms = u64::try_from(due.since(app.now())).unwrap_or(0);

@@ -13,16 +13,16 @@ const ENQUEUE: &str = "INSERT INTO job (id, tenant_id, kind, subject, lane, stat
      ON CONFLICT (kind, subject) WHERE state = 'ready' DO NOTHING";
 const HURRY: &str = "UPDATE job SET run_at = $3, updated_at = $4 WHERE kind = $1 AND subject = $2 AND state = 'ready' AND run_at > $3";
 const HURRY_ALL: &str = "UPDATE job SET run_at = $3, updated_at = $3 WHERE tenant_id = $1 AND kind = $2 AND state = 'ready' AND run_at > $3";
-/// The oldest due job of each free lane; one whose lane is its own subject is alone in it. The unique index on leased lanes is the backstop.
+/// The oldest due job of the kind in each free lane; one whose lane is its own subject is alone in it. The unique index on leased lanes is the backstop.
 const CLAIM_SQLITE: &str = "UPDATE job SET state = 'leased', lease_token = $1, lease_until = $2, attempt = attempt + 1, updated_at = $3 \
      WHERE id IN (SELECT id FROM (SELECT id, run_at, row_number() OVER (PARTITION BY lane ORDER BY run_at, id) AS place FROM job \
-     WHERE state = 'ready' AND run_at <= $3 AND lane NOT IN (SELECT lane FROM job WHERE state = 'leased')) \
+     WHERE state = 'ready' AND kind = $5 AND run_at <= $3 AND lane NOT IN (SELECT lane FROM job WHERE state = 'leased')) \
      WHERE place = 1 ORDER BY run_at LIMIT $4) RETURNING *";
 const CLAIM_POSTGRES: &str = "UPDATE job SET state = 'leased', lease_token = $1, lease_until = $2, attempt = attempt + 1, updated_at = $3 \
-     WHERE id IN (SELECT id FROM job AS j WHERE state = 'ready' AND run_at <= $3 \
+     WHERE id IN (SELECT id FROM job AS j WHERE state = 'ready' AND kind = $5 AND run_at <= $3 \
      AND NOT EXISTS (SELECT 1 FROM job AS l WHERE l.lane = j.lane AND l.state = 'leased') \
      AND (j.lane = j.subject OR NOT EXISTS (SELECT 1 FROM job AS e WHERE e.lane = j.lane AND e.state = 'ready' \
-     AND e.lane <> e.subject AND (e.run_at, e.id) < (j.run_at, j.id))) \
+     AND e.kind = $5 AND e.lane <> e.subject AND (e.run_at, e.id) < (j.run_at, j.id))) \
      ORDER BY run_at LIMIT $4 FOR UPDATE SKIP LOCKED) RETURNING *";
 const RENEW: &str = "UPDATE job SET lease_until = $3 WHERE id = $1 AND lease_token = $2 AND state = 'leased'";
 const FINISH: &str = "DELETE FROM job WHERE id = $1 AND lease_token = $2 AND state = 'leased'";
@@ -34,7 +34,7 @@ const PARK: &str = "UPDATE job SET state = 'parked', lease_token = NULL, lease_u
      WHERE id = $1 AND lease_token = $2 AND state = 'leased'";
 const LIST_EXPIRED: &str =
     "SELECT id, lease_token FROM job WHERE state = 'leased' AND lease_until < $1 LIMIT 200";
-const NEXT_DUE: &str = "SELECT MIN(run_at) FROM job WHERE state = 'ready' AND run_at <= $1";
+const NEXT_DUE: &str = "SELECT MIN(run_at) FROM job WHERE state = 'ready' AND kind = $1 AND run_at <= $2";
 const COUNT: &str = "SELECT kind, state, CAST(COUNT(*) AS BIGINT), MIN(run_at) FROM job GROUP BY kind, state";
 const LIST_PARKED: &str =
     "SELECT * FROM job WHERE tenant_id = $1 AND state = 'parked' ORDER BY updated_at DESC LIMIT $2";
@@ -103,9 +103,10 @@ pub async fn hurry_all(
     Ok(())
 }
 
-/// Leases up to `limit` due jobs, at most one a lane, and counts the attempt.
+/// Leases up to `limit` due jobs of one kind, at most one a lane, and counts the attempt.
 pub async fn claim(
     conn: &mut Conn,
+    kind: &str,
     token: &str,
     now: UnixMs,
     lease_until: UnixMs,
@@ -113,7 +114,7 @@ pub async fn claim(
 ) -> Result<Vec<JobRow>, Error> {
     let sql = if conn.is_postgres() { CLAIM_POSTGRES } else { CLAIM_SQLITE };
     let claimed: Result<Vec<JobRow>, sqlx::Error> = on!(conn, c => sqlx::query_as(sql)
-        .bind(token).bind(lease_until.0).bind(now.0).bind(limit).fetch_all(c).await);
+        .bind(token).bind(lease_until.0).bind(now.0).bind(limit).bind(kind).fetch_all(c).await);
     match claimed.map_err(Error::from) {
         // Two nodes reached for one lane at once: the index let one of them have it, the other looks again.
         Err(Error::Conflict(_)) => Ok(Vec::new()),
@@ -169,9 +170,10 @@ pub async fn reap(conn: &mut Conn, before: UnixMs, now: UnixMs) -> Result<usize,
     Ok(expired.len())
 }
 
-/// When the next waiting job is due, if that is not after `horizon`.
-pub async fn next_due(conn: &mut Conn, horizon: UnixMs) -> Result<Option<UnixMs>, Error> {
-    let (at,): (Option<i64>,) = on!(conn, c => sqlx::query_as(NEXT_DUE).bind(horizon.0).fetch_one(c).await)?;
+/// When the next waiting job of the kind is due, if that is not after `horizon`.
+pub async fn next_due(conn: &mut Conn, kind: &str, horizon: UnixMs) -> Result<Option<UnixMs>, Error> {
+    let (at,): (Option<i64>,) =
+        on!(conn, c => sqlx::query_as(NEXT_DUE).bind(kind).bind(horizon.0).fetch_one(c).await)?;
     Ok(at.map(UnixMs))
 }
 

@@ -7,6 +7,7 @@ use axum::response::{IntoResponse as _, Response};
 use serde_json::json;
 
 use super::state::WebState;
+use crate::app::enqueue;
 use crate::storage::job;
 
 /// `GET /health/live`: the process answers.
@@ -16,7 +17,8 @@ pub async fn live() -> &'static str {
 
 /// `GET /health/ready`: the database answers, so hooks can be kept.
 pub async fn ready(State(state): State<WebState>) -> Response {
-    let looked = async { job::next_due(&mut state.app.db.read().await?, state.app.now()).await };
+    let looked =
+        async { job::next_due(&mut state.app.db.read().await?, enqueue::SEND, state.app.now()).await };
     match looked.await {
         Ok(_) => Json(json!({"ready": true})).into_response(),
         Err(error) => {
