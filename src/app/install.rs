@@ -93,6 +93,7 @@ async fn open_one(
         return Err(Error::Rejected("not_installed"));
     };
     let profile = read_profile(app, salon, user).await;
+    finish_leaving(app, salon).await?;
     let now = app.now();
     let fresh = is_fresh(&connection, now);
 
@@ -103,6 +104,7 @@ async fn open_one(
     };
     let id = stored.tenant.id.clone();
     if !is_new {
+        tenant::set_gone(&mut conn, &id, None).await?;
         renew(app, &mut conn, &stored, &connection, &profile, now).await?;
     }
     let proven =
@@ -117,6 +119,17 @@ async fn open_one(
     app.ring();
     tracing::info!(tenant.id = %id, salon.id = %salon, is_new, fresh, proven, "an installation was opened");
     if proven { Ok(id) } else { Err(Error::Rejected("not_the_owner")) }
+}
+
+/// A salon that comes back before it was all gone: its old phone and keys go first, or they would be found under the new ones.
+async fn finish_leaving(app: &App, salon: SalonId) -> Result<(), Error> {
+    let stored = tenant::find_by_salon(&mut app.db.read().await?, salon).await?;
+    match stored {
+        Some(stored) if stored.tenant.state == TenantState::Uninstalled => {
+            super::lifecycle::unlink(app, &stored.tenant.id).await
+        }
+        _ => Ok(()),
+    }
 }
 
 /// A salon's name, and whether a phone is linked to it.
@@ -195,6 +208,7 @@ async fn create(
         state_since_at: now,
         activated_at: None,
         number_confirmed_at: None,
+        gone_at: None,
     };
     if tenant::insert(conn, &new, &keys).await? {
         return Ok(StoredTenant { tenant: new, keys });

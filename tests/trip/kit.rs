@@ -48,12 +48,25 @@ impl Salon {
     }
 
     async fn active_on(database: Option<String>) -> Self {
-        let mut env = Env::from([("SALONBRIDGE_SETTLE_MS".to_owned(), "300".to_owned())]);
+        Self::begin(database, serde_json::json!([])).await
+    }
+
+    /// The same while these routes of YClients fail.
+    pub async fn active_under(routes: Value) -> Self {
+        Self::begin(None, routes).await
+    }
+
+    async fn begin(database: Option<String>, routes: Value) -> Self {
+        let mut env = Env::from(
+            [("SALONBRIDGE_SETTLE_MS", "300"), ("SALONBRIDGE_GRACE_S", "2")]
+                .map(|(k, v)| (k.to_owned(), v.to_owned())),
+        );
         env.extend(database.map(|url| ("DATABASE_URL".to_owned(), url)));
         let folder = tempfile::tempdir().expect("a folder");
         let world = World::start(&env, folder.path(), 0).await.expect("the world starts");
         let mut report = Report::default();
         let trip = Trip::new(&world).expect("hands");
+        trip.crm("POST", "/admin/faults", &json!({ "routes": routes })).await.expect("set");
         let page = trip.install(&mut report).await.expect("installed");
         trip.link(&page, &mut report).await.expect("linked");
         let token = page.token;
