@@ -12,8 +12,7 @@ const INSERT: &str = "INSERT INTO inbox (id, tenant_id, source, resource, resour
      ON CONFLICT (tenant_id, resource, resource_id, dedup) WHERE absorbed_at IS NULL DO NOTHING";
 const LIST_WAITING: &str = "SELECT id, source, resource, resource_id, body, received_at FROM inbox \
      WHERE tenant_id = $1 AND resource = $2 AND resource_id = $3 AND absorbed_at IS NULL ORDER BY received_at, id LIMIT $4";
-const MARK_ABSORBED: &str =
-    "UPDATE inbox SET absorbed_at = $3, outcome = $4 WHERE tenant_id = $1 AND id = $2";
+const MARK_ABSORBED: &str = "UPDATE inbox SET absorbed_at = $3, outcome = $4 WHERE tenant_id = $1 AND id = $2 AND absorbed_at IS NULL";
 const COUNT_WAITING: &str =
     "SELECT CAST(COUNT(*) AS BIGINT) FROM inbox WHERE tenant_id = $1 AND absorbed_at IS NULL";
 const DELETE_OLD: &str =
@@ -65,6 +64,7 @@ pub async fn list_waiting(
         .bind(tenant.as_str()).bind(resource).bind(resource_id).bind(limit).fetch_all(c).await)?)
 }
 
+/// Writes what became of a row; the first word stands.
 pub async fn mark_absorbed(
     conn: &mut Conn,
     tenant: &TenantId,
@@ -94,3 +94,7 @@ pub async fn delete_all(conn: &mut Conn, tenant: &TenantId) -> Result<(), Error>
     on!(conn, c => sqlx::query(DELETE_ALL).bind(tenant.as_str()).execute(c).await.map(drop))?;
     Ok(())
 }
+
+#[cfg(test)]
+#[path = "inbox_tests.rs"]
+mod tests;

@@ -191,3 +191,7 @@ pub async fn delete_all(conn: &mut Conn, tenant: &TenantId) -> Result<(), Error>
     on!(conn, c => sqlx::query(DELETE_ALL).bind(tenant.as_str()).execute(c).await.map(drop))?;
     Ok(())
 }
+
+#[cfg(test)]
+#[path = "job_tests.rs"]
+mod tests;

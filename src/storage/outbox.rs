@@ -20,17 +20,20 @@ const FIND_INTENT: &str = "SELECT * FROM outbox WHERE tenant_id = $1 AND intent 
 const FIND_MESSAGE: &str = "SELECT * FROM outbox WHERE tenant_id = $1 AND message_id = $2";
 const WITHDRAW: &str = "UPDATE outbox SET state = 'cancelled', reason = 'superseded', updated_at = $4 \
      WHERE tenant_id = $1 AND record_id = $2 AND state = 'planned' AND intent <> $3 RETURNING id";
+/// Only from `planned`: of two workers that read the same planned row, one begins.
 const BEGIN_SENDING: &str = "UPDATE outbox SET state = 'sending', attempts = attempts + 1, updated_at = $3 \
-     WHERE tenant_id = $1 AND id = $2 AND state IN ('planned', 'sending')";
+     WHERE tenant_id = $1 AND id = $2 AND state = 'planned'";
 const SETTLE: &str = "UPDATE outbox SET state = $3, reason = $4, updated_at = $5, \
      sent_at = CASE WHEN $3 = 'sent' AND sent_at IS NULL THEN $5 ELSE sent_at END \
      WHERE tenant_id = $1 AND id = $2 AND state IN ('planned', 'sending')";
 const REFUSED: &str = "UPDATE outbox SET state = 'failed', reason = $3, updated_at = $4 \
      WHERE tenant_id = $1 AND message_id = $2 AND state IN ('sending', 'sent') AND ticks = 'none'";
-const SET_TICKS: &str = "UPDATE outbox SET ticks = $3, updated_at = $4, \
+/// Ranks are compared here, not only by the caller: the row it read may be older than what stands.
+const RAISE_TICKS: &str = "UPDATE outbox SET ticks = $3, updated_at = $4, \
      delivered_at = CASE WHEN $3 IN ('delivered', 'read') AND delivered_at IS NULL THEN $4 ELSE delivered_at END, \
      read_at = CASE WHEN $3 = 'read' AND read_at IS NULL THEN $4 ELSE read_at END \
-     WHERE tenant_id = $1 AND id = $2 AND ticks = $5";
+     WHERE tenant_id = $1 AND id = $2 \
+     AND CASE ticks WHEN 'none' THEN 0 WHEN 'server' THEN 1 WHEN 'delivered' THEN 2 ELSE 3 END < $5";
 const WITHDRAW_ALL: &str = "UPDATE outbox SET state = 'cancelled', reason = $2, updated_at = $3 WHERE tenant_id = $1 AND state = 'planned'";
 const LIST_RECENT: &str =
     "SELECT * FROM outbox WHERE tenant_id = $1 ORDER BY created_at DESC, id DESC LIMIT $2";
@@ -47,7 +50,7 @@ pub const SQL: &[&str] = &[
     BEGIN_SENDING,
     SETTLE,
     REFUSED,
-    SET_TICKS,
+    RAISE_TICKS,
     WITHDRAW_ALL,
     LIST_RECENT,
     LAST_SENT,
@@ -220,7 +223,7 @@ pub async fn withdraw_all(
         .execute(c).await.map(|d| d.rows_affected()))?)
 }
 
-/// Marks that an attempt begins; `false` when it was settled or withdrawn meanwhile.
+/// Marks that an attempt begins; `false` when it was begun, settled or withdrawn meanwhile.
 pub async fn begin_sending(
     conn: &mut Conn,
     tenant: &TenantId,
@@ -272,8 +275,9 @@ pub async fn raise_ticks(
     if next == row.ticks {
         return Ok(false);
     }
-    let rows = on!(conn, c => sqlx::query(SET_TICKS)
-        .bind(tenant.as_str()).bind(row.id.as_str()).bind(next.as_str()).bind(now.0).bind(row.ticks.as_str())
+    let rank = i64::from(next as u8);
+    let rows = on!(conn, c => sqlx::query(RAISE_TICKS)
+        .bind(tenant.as_str()).bind(row.id.as_str()).bind(next.as_str()).bind(now.0).bind(rank)
         .execute(c).await.map(|d| d.rows_affected()))?;
     Ok(rows == 1)
 }
@@ -300,3 +304,7 @@ pub async fn delete_all(conn: &mut Conn, tenant: &TenantId) -> Result<(), Error>
     on!(conn, c => sqlx::query(DELETE_ALL).bind(tenant.as_str()).execute(c).await.map(drop))?;
     Ok(())
 }
+
+#[cfg(test)]
+#[path = "outbox_tests.rs"]
+mod tests;

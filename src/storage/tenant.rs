@@ -35,8 +35,9 @@ const SET_OWNER: &str = "UPDATE tenant SET owner = $2, updated_at = $3 WHERE id 
 const CONFIRM_NUMBER: &str = "UPDATE tenant SET number_confirmed_at = $2, updated_at = $2 WHERE id = $1";
 const UNCONFIRM_NUMBER: &str = "UPDATE tenant SET number_confirmed_at = NULL, updated_at = $2 WHERE id = $1";
 const MARK_CHECKED: &str = "UPDATE tenant SET checked_at = $2 WHERE id = $1";
+/// COALESCE in the order too: the two engines put NULL at different ends.
 const LIST_UNCHECKED: &str = "SELECT id FROM tenant WHERE state <> 'uninstalled' AND COALESCE(checked_at, 0) < $1 \
-     ORDER BY checked_at LIMIT $2";
+     ORDER BY COALESCE(checked_at, 0), id LIMIT $2";
 const COUNT_BY_STATE: &str = "SELECT state, CAST(COUNT(*) AS BIGINT) FROM tenant GROUP BY state";
 
 pub const SQL: &[&str] = &[
@@ -262,3 +263,7 @@ pub async fn list_unchecked(conn: &mut Conn, before: UnixMs, limit: i64) -> Resu
 pub async fn count_by_state(conn: &mut Conn) -> Result<Vec<(String, i64)>, Error> {
     Ok(on!(conn, c => sqlx::query_as(COUNT_BY_STATE).fetch_all(c).await)?)
 }
+
+#[cfg(test)]
+#[path = "tenant_tests.rs"]
+mod tests;

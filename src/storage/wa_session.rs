@@ -19,12 +19,12 @@ const SET_LINKED: &str = "INSERT INTO wa_session (tenant_id, state, phone, phone
 const FORGET: &str = "UPDATE wa_session SET state = 'unpaired', phone = '', phone_hash = '', name = '', reason = $2, until_at = NULL, \
      linked_at = NULL, changed_at = $3 WHERE tenant_id = $1";
 /// Across tenants on purpose: asks only whether a number serves another salon too, by a hash no tenant key makes.
-const FIND_BY_PHONE: &str =
-    "SELECT tenant_id FROM wa_session WHERE phone_hash = $1 AND tenant_id <> $2 ORDER BY linked_at LIMIT 1";
-/// Sessions to bring back after a start, the salons with the nearest planned messages first.
+const FIND_BY_PHONE: &str = "SELECT tenant_id FROM wa_session WHERE phone_hash = $1 AND phone_hash <> '' AND tenant_id <> $2 ORDER BY linked_at LIMIT 1";
+/// Sessions to bring back after a start, the salons with the nearest planned messages first. A ban may have ended and the
+/// version may be newer now; only what was opened elsewhere must not be taken back.
 const LIST_LINKED: &str = "SELECT s.tenant_id FROM wa_session AS s LEFT JOIN (SELECT tenant_id, MIN(deadline_at) AS nearest \
      FROM outbox WHERE state IN ('planned', 'sending') GROUP BY tenant_id) AS o ON o.tenant_id = s.tenant_id \
-     WHERE s.state IN ('online', 'offline', 'halted') ORDER BY COALESCE(o.nearest, 9223372036854775807), s.tenant_id";
+     WHERE s.state IN ('online', 'offline', 'halted', 'banned', 'outdated') ORDER BY COALESCE(o.nearest, 9223372036854775807), s.tenant_id";
 const COUNT: &str = "SELECT state, CAST(COUNT(*) AS BIGINT) FROM wa_session GROUP BY state";
 
 pub const SQL: &[&str] = &[FIND, SET_STATE, SET_LINKED, FORGET, FIND_BY_PHONE, LIST_LINKED, COUNT];
@@ -133,3 +133,7 @@ pub async fn list_linked(conn: &mut Conn) -> Result<Vec<TenantId>, Error> {
 pub async fn count(conn: &mut Conn) -> Result<Vec<(String, i64)>, Error> {
     Ok(on!(conn, c => sqlx::query_as(COUNT).fetch_all(c).await)?)
 }
+
+#[cfg(test)]
+#[path = "wa_session_tests.rs"]
+mod tests;
