@@ -32,6 +32,22 @@ const RETRY: &str = "UPDATE job SET state = 'ready', lease_token = NULL, lease_u
      AND NOT EXISTS (SELECT 1 FROM job AS t WHERE t.kind = job.kind AND t.subject = job.subject AND t.state = 'ready')";
 const PARK: &str = "UPDATE job SET state = 'parked', lease_token = NULL, lease_until = NULL, last_error = $3, updated_at = $4 \
      WHERE id = $1 AND lease_token = $2 AND state = 'leased'";
+/// A need that was parked before is the same need.
+const DROP_PARKED_TWIN: &str = "DELETE FROM job WHERE state = 'parked' \
+     AND (kind, subject) = (SELECT kind, subject FROM job WHERE id = $1 AND lease_token = $2 AND state = 'leased')";
+const UNPARK: &str = "UPDATE job SET state = 'ready', run_at = $2, attempt = 0, updated_at = $2 \
+     WHERE state = 'parked' AND updated_at < $1 \
+     AND NOT EXISTS (SELECT 1 FROM job AS t WHERE t.kind = job.kind AND t.subject = job.subject AND t.state = 'ready')";
+const DROP_PARKED: &str = "DELETE FROM job WHERE state = 'parked' AND updated_at < $1";
+/// Hooks and messages that wait though no job is there for them; see [`list_bellless`].
+const LIST_BELLLESS_HOOKS: &str = "SELECT DISTINCT tenant_id, resource, resource_id FROM inbox WHERE absorbed_at IS NULL \
+     AND source = 'hook' AND received_at < $1 \
+     AND NOT EXISTS (SELECT 1 FROM job WHERE state = 'ready' AND kind = $2 \
+     AND subject = inbox.tenant_id || ':' || inbox.resource || ':' || inbox.resource_id) \
+     AND NOT EXISTS (SELECT 1 FROM job WHERE state = 'leased' \
+     AND lane = inbox.tenant_id || ':' || inbox.resource || ':' || inbox.resource_id) \
+     AND NOT EXISTS (SELECT 1 FROM job WHERE state = 'parked' AND kind = $2 \
+     AND subject = inbox.tenant_id || ':' || inbox.resource || ':' || inbox.resource_id) LIMIT $3";
 const LIST_EXPIRED: &str =
     "SELECT id, lease_token FROM job WHERE state = 'leased' AND lease_until < $1 LIMIT 200";
 const NEXT_DUE: &str = "SELECT MIN(run_at) FROM job WHERE state = 'ready' AND kind = $1 AND run_at <= $2";
@@ -48,6 +64,10 @@ pub const SQL: &[&str] = &[
     FINISH,
     RETRY,
     PARK,
+    DROP_PARKED_TWIN,
+    UNPARK,
+    DROP_PARKED,
+    LIST_BELLLESS_HOOKS,
     LIST_EXPIRED,
     NEXT_DUE,
     COUNT,
@@ -154,10 +174,33 @@ pub async fn retry(
     Ok(())
 }
 
-/// Puts a job aside until a person looks at it.
+/// Puts a job aside until a person looks at it, or [`unpark`] gives it another try.
 pub async fn park(conn: &mut Conn, id: &str, token: &str, error: &str, now: UnixMs) -> Result<(), Error> {
+    on!(conn, c => sqlx::query(DROP_PARKED_TWIN).bind(id).bind(token).execute(c).await.map(drop))?;
     on!(conn, c => sqlx::query(PARK).bind(id).bind(token).bind(error).bind(now.0).execute(c).await.map(drop))?;
     Ok(())
+}
+
+/// Gives jobs that were parked before `before` another try: what stood in their way may have been mended. Says how many.
+pub async fn unpark(conn: &mut Conn, before: UnixMs, now: UnixMs) -> Result<u64, Error> {
+    let unparked = on!(conn, c => sqlx::query(UNPARK).bind(before.0).bind(now.0).execute(c).await
+        .map(|d| d.rows_affected()))?;
+    // What is left has a twin that waits.
+    on!(conn, c => sqlx::query(DROP_PARKED).bind(before.0).execute(c).await.map(drop))?;
+    Ok(unparked)
+}
+
+/// Hooks that came before `before` and wait without a job of `kind`: on PostgreSQL a hook may be committed just after the job it
+/// was to ring has looked. Tenant, resource and its number of each.
+pub async fn list_bellless(
+    conn: &mut Conn,
+    kind: &str,
+    before: UnixMs,
+    limit: i64,
+) -> Result<Vec<(TenantId, String, i64)>, Error> {
+    let rows: Vec<(String, String, i64)> = on!(conn, c => sqlx::query_as(LIST_BELLLESS_HOOKS)
+        .bind(before.0).bind(kind).bind(limit).fetch_all(c).await)?;
+    Ok(rows.into_iter().map(|(tenant, resource, id)| (TenantId::from_stored(tenant), resource, id)).collect())
 }
 
 /// Takes back leases that ran out before `before`; says how many.

@@ -103,6 +103,7 @@ pub fn new_tenant(salon: i64) -> (Tenant, SealedKeys) {
         state_since_at: NOW,
         activated_at: None,
         number_confirmed_at: None,
+        gone_at: None,
     };
     (tenant, keys)
 }

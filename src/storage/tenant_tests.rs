@@ -10,7 +10,7 @@ both!(
     a_state_changes_only_from_the_one_it_is_in,
     of_eight_who_change_one_state_one_succeeds,
     the_first_activation_stays_remembered,
-    a_rotated_hook_key_answers_at_once_and_the_old_one_no_more,
+    a_rotated_hook_key_answers_at_once_and_the_old_one_until_it_is_dropped,
     destroyed_keys_are_gone_until_a_new_installation,
     what_is_written_of_one_salon_leaves_the_other_alone,
     the_longest_unchecked_come_first_and_the_never_checked_before_them,
@@ -31,7 +31,7 @@ async fn a_tenant_is_found_by_each_of_its_names_as_it_was_stored(db: Db) {
     let wanted = format!("{:?}", StoredTenant { tenant: new.clone(), keys: keys.clone() });
     assert_eq!(format!("{:?}", get(&db, &new.id).await), wanted);
     assert_eq!(format!("{:?}", seen!(db, c => find_by_salon(c, SalonId(7))).expect("there")), wanted);
-    assert_eq!(seen!(db, c => find_by_hook(c, &keys.hook_key_hash)), Some(new.id.clone()));
+    assert_eq!(seen!(db, c => find_by_hook(c, &keys.hook_key_hash)), Some((new.id.clone(), false)));
     assert!(seen!(db, c => find_by_salon(c, SalonId(8))).is_none());
     assert!(seen!(db, c => find_by_hook(c, &keys.hook_key)).is_none(), "the key itself is no address");
 }
@@ -111,11 +111,14 @@ async fn the_first_activation_stays_remembered(db: Db) {
     assert_eq!((stored.activated_at, stored.state_since_at), (Some(first), NOW.plus_secs(3)));
 }
 
-async fn a_rotated_hook_key_answers_at_once_and_the_old_one_no_more(db: Db) {
+async fn a_rotated_hook_key_answers_at_once_and_the_old_one_until_it_is_dropped(db: Db) {
     let iris = salon(&db).await;
     let before = get(&db, &iris).await.keys;
     done!(db, c => set_hook_key(c, &iris, "sealed anew", "new hash", NOW));
-    assert_eq!(seen!(db, c => find_by_hook(c, "new hash")), Some(iris.clone()));
+    assert_eq!(seen!(db, c => find_by_hook(c, "new hash")), Some((iris.clone(), true)));
+    assert_eq!(seen!(db, c => find_by_hook(c, &before.hook_key_hash)), Some((iris.clone(), false)));
+    done!(db, c => drop_hook_key_before(c, &iris));
+    assert_eq!(seen!(db, c => find_by_hook(c, "new hash")), Some((iris.clone(), false)));
     assert_eq!(seen!(db, c => find_by_hook(c, &before.hook_key_hash)), None);
     let after = get(&db, &iris).await.keys;
     assert_eq!((after.hook_key.as_str(), after.hook_key_hash.as_str()), ("sealed anew", "new hash"));
@@ -131,8 +134,13 @@ async fn destroyed_keys_are_gone_until_a_new_installation(db: Db) {
     done!(db, c => set_state(c, &iris, TenantState::PendingWhatsapp, TenantState::Active, NOW));
     done!(db, c => confirm_number(c, &iris, NOW));
     let before = get(&db, &iris).await.keys;
-    done!(db, c => destroy_keys(c, &iris, NOW));
-    done!(db, c => destroy_keys(c, &rose, NOW));
+    assert!(!done!(db, c => destroy_keys(c, &iris, &before.data_key, NOW)), "it is in use");
+    for id in [&iris, &rose] {
+        let stored = get(&db, id).await;
+        done!(db, c => set_state(c, id, stored.tenant.state, TenantState::Uninstalled, NOW));
+        assert!(!done!(db, c => destroy_keys(c, id, "another key", NOW)), "it came back meanwhile");
+        assert!(done!(db, c => destroy_keys(c, id, &stored.keys.data_key, NOW)));
+    }
     let gone = get(&db, &iris).await.keys;
     assert_eq!([gone.data_key, gone.api_key, gone.hook_key, gone.owner].concat(), "", "nothing is left");
     assert_eq!(seen!(db, c => find_by_hook(c, &before.hook_key_hash)), None);
@@ -142,7 +150,7 @@ async fn destroyed_keys_are_gone_until_a_new_installation(db: Db) {
     done!(db, c => set_keys(c, &iris, &fresh, NOW));
     let again = get(&db, &iris).await;
     assert_eq!(format!("{:?}", again.keys), format!("{fresh:?}"));
-    assert_eq!(seen!(db, c => find_by_hook(c, &fresh.hook_key_hash)), Some(iris.clone()));
+    assert_eq!(seen!(db, c => find_by_hook(c, &fresh.hook_key_hash)), Some((iris.clone(), false)));
     let forgotten = (again.tenant.activated_at, again.tenant.number_confirmed_at);
     assert_eq!(forgotten, (None, None), "a new installation begins anew");
 }
@@ -165,8 +173,14 @@ async fn what_is_written_of_one_salon_leaves_the_other_alone(db: Db) {
     done!(db, c => unconfirm_number(c, &iris, NOW));
     assert_eq!(get(&db, &iris).await.tenant.number_confirmed_at, None);
     done!(db, c => set_hook_key(c, &iris, "sealed", "hash", NOW));
-    done!(db, c => destroy_keys(c, &iris, NOW));
+    let key = get(&db, &iris).await.keys.data_key;
+    done!(db, c => set_state(c, &iris, TenantState::Active, TenantState::Uninstalled, NOW));
+    assert!(done!(db, c => destroy_keys(c, &iris, &key, NOW)));
+    done!(db, c => set_gone(c, &iris, Some(NOW)));
+    assert_eq!(get(&db, &iris).await.tenant.gone_at, Some(NOW));
     done!(db, c => set_keys(c, &iris, &new_tenant(0).1, NOW));
+    assert_eq!(get(&db, &iris).await.tenant.gone_at, None);
+    done!(db, c => set_state(c, &iris, TenantState::Uninstalled, TenantState::Active, NOW));
     assert_eq!(format!("{:?}", get(&db, &rose).await), untouched);
     let unchecked = seen!(db, c => list_unchecked(c, NOW, 10));
     assert_eq!(unchecked, [rose], "only one was checked");

@@ -79,14 +79,14 @@ impl Fault for Error {
     fn retry(&self) -> Retry {
         match self {
             Self::Throttled(Some(ms)) => Retry::After(*ms),
-            Self::Throttled(None) | Self::Unreachable(_) | Self::Upstream(_) | Self::Malformed(_) => {
-                Retry::Backoff
-            }
-            Self::Unauthorised
-            | Self::LicenceExpired
-            | Self::Forbidden(_)
-            | Self::NotFound
-            | Self::Rejected { .. } => Retry::Never,
+            // A token that is being changed and a licence that is being paid come right without us.
+            Self::Throttled(None)
+            | Self::Unreachable(_)
+            | Self::Upstream(_)
+            | Self::Malformed(_)
+            | Self::Unauthorised
+            | Self::LicenceExpired => Retry::Backoff,
+            Self::Forbidden(_) | Self::NotFound | Self::Rejected { .. } => Retry::Never,
         }
     }
 }
