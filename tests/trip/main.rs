@@ -3,6 +3,8 @@
 mod hooks;
 mod kit;
 mod life;
+mod linking;
+mod lost;
 
 use salonbridge::boot::config::Env;
 use salonbridge::boot::demo::World;
