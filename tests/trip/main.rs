@@ -5,6 +5,7 @@ mod kit;
 mod life;
 mod linking;
 mod lost;
+mod unclear;
 
 use salonbridge::boot::config::Env;
 use salonbridge::boot::demo::World;
