@@ -2,8 +2,8 @@
 //!
 //! (a) load and look again whether it is still wanted; (b) commit that an attempt begins, and with it what the client will
 //! know; (c) hand it to WhatsApp; (d) commit how that went. A process that dies between (b) and (d), or a WhatsApp that does not
-//! say whether it took the message, leaves the row `sending`: whoever finds it waits for a sign from WhatsApp (ack, receipt) and otherwise calls it uncertain, for a person to settle. It is
-//! never silently sent again.
+//! say whether it took the message, leaves the row `sending`: whoever finds it waits for a sign from WhatsApp (ack, receipt) and
+//! otherwise calls it uncertain, for a person to settle. It is never silently sent again.
 
 use super::error::Error;
 use super::{App, bus::News, tenants_of};

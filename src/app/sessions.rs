@@ -142,7 +142,8 @@ pub async fn restore(app: &App, id: &TenantId) -> Result<(), Error> {
     Ok(())
 }
 
-/// Rings for every linked session after a start, the most urgent first, and for a banned one when the ban ends. Leases of the sessions' lanes pace them.
+/// Rings for every linked session after a start, the most urgent first, and for a banned one when its ban ends. Leases of the
+/// sessions' lanes pace them.
 pub async fn restore_all(app: &App) -> Result<usize, Error> {
     let linked = wa_session::list_linked(&mut app.db.read().await?).await?;
     for (place, chunk) in linked.chunks(50).enumerate() {

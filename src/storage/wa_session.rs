@@ -65,14 +65,6 @@ struct Raw {
     changed_at: i64,
 }
 
-impl SessionRow {
-    /// From when on the session may be started without making a ban worse.
-    #[must_use]
-    pub fn rests_until(&self) -> UnixMs {
-        self.state.rests_until(self.until, self.changed_at)
-    }
-}
-
 impl TryFrom<Raw> for SessionRow {
     type Error = Error;
 
