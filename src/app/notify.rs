@@ -1,9 +1,9 @@
 //! Trip 2, the end: one message of the outbox goes out, once.
 //!
 //! (a) load and look again whether it is still wanted; (b) commit that an attempt begins, and with it what the client will
-//! know; (c) hand it to WhatsApp; (d) commit how that went. A process that dies between (b) and (d) leaves the row `sending`:
-//! whoever finds it waits for a sign from WhatsApp (ack, receipt) and otherwise calls it uncertain, for a person to settle. It is
-//! never silently sent again.
+//! know; (c) hand it to WhatsApp; (d) commit how that went. A process that dies between (b) and (d), or a WhatsApp that does not
+//! say whether it took the message, leaves the row `sending`: whoever finds it waits for a sign from WhatsApp (ack, receipt) and
+//! otherwise calls it uncertain, for a person to settle. It is never silently sent again.
 
 use super::error::Error;
 use super::{App, bus::News, tenants_of};
@@ -125,7 +125,8 @@ async fn begin(app: &App, key: &DataKey, id: &TenantId, row: &OutboxRow) -> Resu
     Ok(true)
 }
 
-/// The library answered with an error: what never left goes back to waiting, what can never leave has failed.
+/// The library answered with an error: what never left goes back to waiting, what can never leave has failed, and what may have
+/// left is not touched.
 async fn refused(
     app: &App,
     id: &TenantId,
@@ -134,6 +135,8 @@ async fn refused(
 ) -> Result<Sent, Error> {
     use whatsapp::error::Error as Wa;
     let reason = match &error {
+        // Left `sending`: it is settled like a message whose process died, by a sign or by a person.
+        Wa::Unclear => return Ok(Sent::Wait(SIGN_WAIT_MS)),
         Wa::NotOnWhatsApp => "not_on_whatsapp",
         Wa::Banned => "banned",
         Wa::NotPaired | Wa::LoggedOut => "not_linked",
@@ -179,7 +182,7 @@ async fn take_back(
     Ok(())
 }
 
-/// A message that was being sent when the process died.
+/// A message that was being sent when the process died, or of which nobody can say whether it left.
 async fn settle_interrupted(app: &App, id: &TenantId, row: &OutboxRow, now: UnixMs) -> Result<Sent, Error> {
     if row.ticks > Ticks::None {
         settle(app, id, row, OutboxState::Sent, "seen_by_receipt").await?;

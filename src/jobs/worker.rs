@@ -10,9 +10,11 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::kinds::{self, KINDS, Kind, Outcome};
+use crate::app::bus::News;
 use crate::app::enqueue::{self, POLL_MS};
 use crate::app::{App, Error, lifecycle};
 use crate::kernel::clock::UnixMs;
+use crate::kernel::id::TenantId;
 use crate::kernel::secret::random_hex;
 use crate::storage::job::{self, JobRow};
 use crate::storage::{Conn, inbox};
@@ -143,6 +145,8 @@ async fn renew(app: Arc<App>, token: String, row: JobRow) {
 
 async fn settle(app: &App, token: &str, row: &JobRow, outcome: Outcome) -> Result<(), Error> {
     let now = app.now();
+    // The connect page says why an activation does not get on.
+    let shown = row.kind == enqueue::CONFIGURE && !matches!(outcome, Outcome::Done);
     let mut conn = app.db.begin().await?;
     match outcome {
         Outcome::Done => {
@@ -153,7 +157,11 @@ async fn settle(app: &App, token: &str, row: &JobRow, outcome: Outcome) -> Resul
         }
         Outcome::Park(error) => job::park(&mut conn, &row.id, token, &error, now).await?,
     }
-    Ok(conn.commit().await?)
+    conn.commit().await?;
+    if shown {
+        app.bus.tell(&TenantId::from_stored(row.tenant_id.clone()), News::View);
+    }
+    Ok(())
 }
 
 /// Chores by the clock: leases of the dead, statuses nobody told, old rows.

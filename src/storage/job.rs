@@ -38,7 +38,7 @@ const DROP_PARKED_TWIN: &str = "DELETE FROM job WHERE state = 'parked' \
 const UNPARK: &str = "UPDATE job SET state = 'ready', run_at = $2, attempt = 0, updated_at = $2 \
      WHERE state = 'parked' AND updated_at < $1 \
      AND NOT EXISTS (SELECT 1 FROM job AS t WHERE t.kind = job.kind AND t.subject = job.subject AND t.state = 'ready')";
-const DROP_PARKED: &str = "DELETE FROM job WHERE state = 'parked' AND updated_at < $1";
+const DROP_STALE_PARKED: &str = "DELETE FROM job WHERE state = 'parked' AND updated_at < $1";
 /// Hooks and messages that wait though no job is there for them; see [`list_bellless`].
 const LIST_BELLLESS_HOOKS: &str = "SELECT DISTINCT tenant_id, resource, resource_id FROM inbox WHERE absorbed_at IS NULL \
      AND source = 'hook' AND received_at < $1 \
@@ -54,6 +54,11 @@ const NEXT_DUE: &str = "SELECT MIN(run_at) FROM job WHERE state = 'ready' AND ki
 const COUNT: &str = "SELECT kind, state, CAST(COUNT(*) AS BIGINT), MIN(run_at) FROM job GROUP BY kind, state";
 const LIST_PARKED: &str =
     "SELECT * FROM job WHERE tenant_id = $1 AND state = 'parked' ORDER BY updated_at DESC LIMIT $2";
+/// One that waits or runs speaks before one that was put aside earlier.
+const FIND: &str = "SELECT * FROM job WHERE tenant_id = $1 AND kind = $2 AND subject = $3 AND state IN ('ready', 'leased', 'parked') \
+     ORDER BY CASE WHEN state = 'parked' THEN 1 ELSE 0 END, updated_at DESC LIMIT 1";
+const DROP_PARKED: &str =
+    "DELETE FROM job WHERE tenant_id = $1 AND kind = $2 AND subject = $3 AND state = 'parked'";
 const DELETE_ALL: &str = "DELETE FROM job WHERE tenant_id = $1 AND state <> 'leased'";
 
 pub const SQL: &[&str] = &[
@@ -66,12 +71,14 @@ pub const SQL: &[&str] = &[
     PARK,
     DROP_PARKED_TWIN,
     UNPARK,
-    DROP_PARKED,
+    DROP_STALE_PARKED,
     LIST_BELLLESS_HOOKS,
     LIST_EXPIRED,
     NEXT_DUE,
     COUNT,
     LIST_PARKED,
+    FIND,
+    DROP_PARKED,
     DELETE_ALL,
 ];
 
@@ -95,6 +102,7 @@ pub struct JobRow {
     pub kind: String,
     pub subject: String,
     pub lane: String,
+    pub state: String,
     pub run_at: i64,
     /// This run's number, from 1.
     pub attempt: i64,
@@ -186,7 +194,7 @@ pub async fn unpark(conn: &mut Conn, before: UnixMs, now: UnixMs) -> Result<u64,
     let unparked = on!(conn, c => sqlx::query(UNPARK).bind(before.0).bind(now.0).execute(c).await
         .map(|d| d.rows_affected()))?;
     // What is left has a twin that waits.
-    on!(conn, c => sqlx::query(DROP_PARKED).bind(before.0).execute(c).await.map(drop))?;
+    on!(conn, c => sqlx::query(DROP_STALE_PARKED).bind(before.0).execute(c).await.map(drop))?;
     Ok(unparked)
 }
 
@@ -227,6 +235,29 @@ pub async fn count(conn: &mut Conn) -> Result<Vec<(String, String, i64, Option<i
 
 pub async fn list_parked(conn: &mut Conn, tenant: &TenantId, limit: i64) -> Result<Vec<JobRow>, Error> {
     Ok(on!(conn, c => sqlx::query_as(LIST_PARKED).bind(tenant.as_str()).bind(limit).fetch_all(c).await)?)
+}
+
+/// A tenant's job of this kind about this subject, as it stands now.
+pub async fn find(
+    conn: &mut Conn,
+    tenant: &TenantId,
+    kind: &'static str,
+    subject: &str,
+) -> Result<Option<JobRow>, Error> {
+    Ok(
+        on!(conn, c => sqlx::query_as(FIND).bind(tenant.as_str()).bind(kind).bind(subject).fetch_optional(c).await)?,
+    )
+}
+
+/// Drops what was put aside, because a person has it tried again.
+pub async fn drop_parked(
+    conn: &mut Conn,
+    tenant: &TenantId,
+    kind: &'static str,
+    subject: &str,
+) -> Result<(), Error> {
+    on!(conn, c => sqlx::query(DROP_PARKED).bind(tenant.as_str()).bind(kind).bind(subject).execute(c).await.map(drop))?;
+    Ok(())
 }
 
 /// Drops whatever waits for a tenant that is gone.

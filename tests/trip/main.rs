@@ -4,6 +4,9 @@ mod hooks;
 mod install;
 mod kit;
 mod life;
+mod linking;
+mod lost;
+mod unclear;
 mod weather;
 
 use salonbridge::boot::config::Env;
