@@ -47,6 +47,7 @@ pub fn routes() -> Router<World> {
         .route("/static/phone.css", get(css))
         .route("/static/phone.js", get(js))
         .route("/static/camera.js", get(camera))
+        .route("/static/icon.svg", get(icon))
 }
 
 #[derive(Template)]
@@ -282,6 +283,10 @@ async fn js() -> impl IntoResponse {
 
 async fn camera() -> impl IntoResponse {
     (SCRIPT, include_str!("../../static/whatsapp/camera.js"))
+}
+
+async fn icon() -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "image/svg+xml")], include_str!("../../static/whatsapp/icon.svg"))
 }
 
 fn cards(world: &World) -> Vec<Card> {
