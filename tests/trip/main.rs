@@ -1,5 +1,6 @@
 //! The whole trip over real wires, on both engines: install, link, book, move, cancel, as `salonbridge demo --once` walks it.
 
+mod browser;
 mod hooks;
 mod install;
 mod kit;
