@@ -4,7 +4,7 @@
 
 use super::error::Error;
 use super::install::zone_named;
-use super::{App, bus::News, catalog, enqueue, tenants_of};
+use super::{App, bus::News, catalog, enqueue, tenant_in, tenants_of};
 use crate::domain::message::MessageKind;
 use crate::domain::tenant::{Tenant, TenantState};
 use crate::domain::wording::Filling;
@@ -170,7 +170,7 @@ async fn to_own_number(
     kind: MessageKind,
     now: UnixMs,
 ) -> Result<(), Error> {
-    let stored = tenant::find(conn, id).await?.ok_or(Error::NotFound)?.tenant;
+    let stored = tenant_in(app, conn, id).await?.tenant;
     let session = wa_session::find(conn, id).await?.filter(|s| !s.phone.is_empty());
     let Some(session) = session else { return Err(Error::Rejected("not_linked")) };
     let phone = key.open_text("wa_session", "phone", &session.phone)?;

@@ -118,14 +118,14 @@ async fn configuring_step(app: &App, id: &TenantId, return_url: String) -> Resul
 /// one follows.
 fn failed_step(job: JobRow, return_url: String) -> Option<ConnectStep> {
     let error = job.last_error.unwrap_or_default();
-    if job.state == "parked" {
-        let licence = Error::Crm(yclients::Error::LicenceExpired).to_string();
-        return Some(if error == licence {
-            ConnectStep::LicenceExpired { return_url }
-        } else {
-            // Support finds the job by it.
-            ConnectStep::OurFault { request_id: job.id }
-        });
+    let says = |known: yclients::Error| error == Error::Crm(known).to_string();
+    if says(yclients::Error::LicenceExpired) {
+        return Some(ConnectStep::LicenceExpired { return_url });
+    }
+    // A token of ours that is not taken is nothing an owner could wait for.
+    if job.state == "parked" || says(yclients::Error::Unauthorised) {
+        // Support finds the job by it.
+        return Some(ConnectStep::OurFault { request_id: job.id });
     }
     (job.attempt > 1 && error.starts_with(OF_YCLIENTS))
         .then_some(ConnectStep::YclientsSilent { linked: true })

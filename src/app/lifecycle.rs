@@ -1,7 +1,7 @@
 //! What the marketplace says of an installation: frozen, thawed, paid, gone. An event is a hint; the status is the truth.
 
 use super::error::Error;
-use super::{App, bus::News, enqueue, tenants_of};
+use super::{App, bus::News, enqueue, tenant_in, tenants_of};
 use crate::domain::tenant::{Tenant, TenantState};
 use crate::kernel::clock::UnixMs;
 use crate::kernel::crm_id::SalonId;
@@ -86,6 +86,8 @@ pub async fn check_status(app: &App, id: &TenantId) -> Result<(), Error> {
     let now = app.now();
     let mut conn = app.db.begin().await?;
     tenant::mark_checked(&mut conn, id, now).await?;
+    // While we asked, an event may have said more.
+    let known = tenant_in(app, &mut conn, id).await?.tenant;
     if status.is_some() {
         tenant::set_gone(&mut conn, id, None).await?;
     }

@@ -279,7 +279,7 @@ async fn changed(
     let mut conn = app.db.begin().await?;
     wa_session::set_state(&mut conn, id, state, reason, until, now).await?;
     if state == SessionState::Online {
-        job::hurry_all(&mut conn, id, enqueue::SEND, now).await?;
+        job::hurry_all(&mut conn, id, &enqueue::session_lane(id), now).await?;
     }
     conn.commit().await?;
     match state {

@@ -12,7 +12,11 @@ const ENQUEUE: &str = "INSERT INTO job (id, tenant_id, kind, subject, lane, stat
      VALUES ($1, $2, $3, $4, $5, 'ready', $6, 0, $7, $7) \
      ON CONFLICT (kind, subject) WHERE state = 'ready' DO NOTHING";
 const HURRY: &str = "UPDATE job SET run_at = $3, updated_at = $4 WHERE kind = $1 AND subject = $2 AND state = 'ready' AND run_at > $3";
-const HURRY_ALL: &str = "UPDATE job SET run_at = $3, updated_at = $3 WHERE tenant_id = $1 AND kind = $2 AND state = 'ready' AND run_at > $3";
+/// Found by the lane, which has an index for those who share it; the tenant is in it, and said again.
+const PUT_OFF_ALL: &str = "UPDATE job SET run_at = $3, updated_at = $4 WHERE tenant_id = $1 AND lane = $2 AND lane <> subject \
+     AND state = 'ready' AND run_at < $3";
+const HURRY_ALL: &str = "UPDATE job SET run_at = $3, updated_at = $3 WHERE tenant_id = $1 AND lane = $2 AND lane <> subject \
+     AND state = 'ready' AND run_at > $3";
 /// The oldest due job of the kind in each free lane; one whose lane is its own subject is alone in it. The unique index on leased lanes is the backstop.
 const CLAIM_SQLITE: &str = "UPDATE job SET state = 'leased', lease_token = $1, lease_until = $2, attempt = attempt + 1, updated_at = $3 \
      WHERE id IN (SELECT id FROM (SELECT id, run_at, row_number() OVER (PARTITION BY lane ORDER BY run_at, id) AS place FROM job \
@@ -65,6 +69,7 @@ pub const SQL: &[&str] = &[
     ENQUEUE,
     HURRY,
     HURRY_ALL,
+    PUT_OFF_ALL,
     RENEW,
     FINISH,
     RETRY,
@@ -120,14 +125,22 @@ pub async fn enqueue(conn: &mut Conn, job: &NewJob) -> Result<(), Error> {
     Ok(())
 }
 
-/// What a tenant's jobs of one kind waited for has come: they may run now.
-pub async fn hurry_all(
+/// What a tenant's jobs of one lane waited for has come: they may run now.
+pub async fn hurry_all(conn: &mut Conn, tenant: &TenantId, lane: &str, now: UnixMs) -> Result<(), Error> {
+    on!(conn, c => sqlx::query(HURRY_ALL).bind(tenant.as_str()).bind(lane).bind(now.0).execute(c).await.map(drop))?;
+    Ok(())
+}
+
+/// What a tenant's jobs of one lane wait for is not there: none is looked at before `until`.
+pub async fn put_off_all(
     conn: &mut Conn,
     tenant: &TenantId,
-    kind: &'static str,
+    lane: &str,
+    until: UnixMs,
     now: UnixMs,
 ) -> Result<(), Error> {
-    on!(conn, c => sqlx::query(HURRY_ALL).bind(tenant.as_str()).bind(kind).bind(now.0).execute(c).await.map(drop))?;
+    on!(conn, c => sqlx::query(PUT_OFF_ALL).bind(tenant.as_str()).bind(lane).bind(until.0).bind(now.0)
+        .execute(c).await.map(drop))?;
     Ok(())
 }
 
@@ -269,3 +282,7 @@ pub async fn delete_all(conn: &mut Conn, tenant: &TenantId) -> Result<(), Error>
 #[cfg(test)]
 #[path = "job_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "job_aside_tests.rs"]
+mod aside_tests;

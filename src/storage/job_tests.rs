@@ -1,9 +1,7 @@
 use std::collections::HashMap;
 
 use super::*;
-use crate::kernel::id::InboxId;
 use crate::storage::Db;
-use crate::storage::inbox::{self, NewInbox};
 use crate::storage::kit::{NOW, both, done, salon, seen};
 
 both!(
@@ -14,9 +12,6 @@ both!(
     a_stale_lease_is_taken_again_and_the_late_worker_refused,
     a_renewed_lease_is_not_taken_back,
     a_failure_counts_and_a_wait_does_not,
-    a_parked_job_waits_for_a_person_and_frees_its_lane,
-    a_parked_job_is_there_once_and_gets_another_try_later,
-    hooks_that_wait_without_a_job_are_found,
     a_need_that_waits_is_there_once_and_as_urgent_as_its_most_urgent_ask,
     a_need_that_arises_while_its_job_runs_makes_it_run_again,
     a_retry_that_finds_a_waiting_twin_gives_way_to_it,
@@ -28,9 +23,9 @@ both!(
     a_salon_that_goes_takes_its_waiting_jobs_along_and_no_other,
 );
 
-const LEASE: UnixMs = UnixMs(NOW.0 + 60_000);
+pub const LEASE: UnixMs = UnixMs(NOW.0 + 60_000);
 
-fn job(tenant: Option<&TenantId>, subject: &str, lane: &str, run_at: UnixMs) -> NewJob {
+pub fn job(tenant: Option<&TenantId>, subject: &str, lane: &str, run_at: UnixMs) -> NewJob {
     NewJob {
         id: JobId::new(NOW),
         tenant: tenant.cloned(),
@@ -47,13 +42,13 @@ async fn need(db: &Db, subject: &str, run_at: UnixMs) {
     done!(db, c => enqueue(c, &job(None, subject, subject, run_at)));
 }
 
-async fn take(db: &Db, token: &str, now: UnixMs) -> Vec<JobRow> {
+pub async fn take(db: &Db, token: &str, now: UnixMs) -> Vec<JobRow> {
     let mut jobs = done!(db, c => claim(c, "send", token, now, now.plus_ms(60_000), 100));
     jobs.sort_by(|a, b| a.subject.cmp(&b.subject));
     jobs
 }
 
-fn subjects(jobs: &[JobRow]) -> Vec<&str> {
+pub fn subjects(jobs: &[JobRow]) -> Vec<&str> {
     jobs.iter().map(|job| job.subject.as_str()).collect()
 }
 
@@ -214,76 +209,6 @@ async fn a_failure_counts_and_a_wait_does_not(db: Db) {
     }
 }
 
-async fn a_parked_job_waits_for_a_person_and_frees_its_lane(db: Db) {
-    let (iris, rose) = (salon(&db).await, salon(&db).await);
-    done!(db, c => enqueue(c, &job(Some(&iris), "a", "lane", NOW)));
-    done!(db, c => enqueue(c, &job(Some(&iris), "b", "lane", NOW.plus_ms(1))));
-    let held = take(&db, "one", NOW).await.remove(0);
-    assert_eq!((held.tenant_id.as_str(), held.kind.as_str()), (iris.as_str(), "send"));
-    assert!(seen!(db, c => list_parked(c, &iris, 10)).is_empty());
-    done!(db, c => park(c, &held.id, "one", "cannot succeed", NOW));
-    let parked = seen!(db, c => list_parked(c, &iris, 10));
-    assert_eq!((subjects(&parked), parked[0].last_error.as_deref()), (vec!["a"], Some("cannot succeed")));
-    assert!(seen!(db, c => list_parked(c, &rose, 10)).is_empty());
-    assert_eq!(done!(db, c => reap(c, UnixMs(i64::MAX), NOW)), 0, "nobody takes it by itself");
-    assert_eq!(subjects(&take(&db, "two", LEASE).await), ["b"]);
-    // A new need for the same thing is not kept from running by the one that lies aside.
-    done!(db, c => enqueue(c, &job(Some(&iris), "a", "other lane", NOW)));
-    assert_eq!(subjects(&take(&db, "three", LEASE).await), ["a"]);
-    assert_eq!(seen!(db, c => list_parked(c, &iris, 0)).len(), 0);
-}
-
-async fn a_parked_job_is_there_once_and_gets_another_try_later(db: Db) {
-    let iris = salon(&db).await;
-    for (place, token) in ["one", "two"].into_iter().enumerate() {
-        done!(db, c => enqueue(c, &job(Some(&iris), "a", "lane", NOW)));
-        let held = take(&db, token, NOW).await.remove(0);
-        done!(db, c => park(c, &held.id, token, "no key", NOW.plus_secs(i64::try_from(place).expect("small"))));
-    }
-    assert_eq!(seen!(db, c => list_parked(c, &iris, 10)).len(), 1, "the same need");
-    assert_eq!(done!(db, c => unpark(c, NOW, NOW)), 0, "not yet");
-    assert_eq!(done!(db, c => unpark(c, NOW.plus_secs(9), NOW)), 1);
-    assert_eq!(subjects(&take(&db, "three", NOW).await), ["a"]);
-    let mut conn = db.begin().await.expect("begins");
-    let held = claim(&mut conn, "send", "four", NOW, LEASE, 1).await.expect("none");
-    assert!(held.is_empty());
-    drop(conn);
-    // One that is needed again anyway does not wait twice.
-    let held = seen!(db, c => list_parked(c, &iris, 10));
-    assert!(held.is_empty());
-}
-
-async fn hooks_that_wait_without_a_job_are_found(db: Db) {
-    let (iris, kind) = (salon(&db).await, "absorb");
-    let hook = |id: i64| NewInbox {
-        id: InboxId::new(NOW),
-        tenant: iris.clone(),
-        source: "hook",
-        resource: "record".to_owned(),
-        resource_id: id,
-        dedup: "x".to_owned(),
-        body: "sealed".to_owned(),
-        received_at: NOW,
-    };
-    for id in 1..=4 {
-        done!(db, c => inbox::insert(c, &hook(id)));
-    }
-    let at = |id: i64, run_at| NewJob {
-        kind,
-        ..job(Some(&iris), &format!("{iris}:record:{id}"), &format!("{iris}:record:{id}"), run_at)
-    };
-    for id in 1..=3 {
-        done!(db, c => enqueue(c, &at(id, NOW.plus_secs(id))));
-    }
-    // One waits, one runs, one is parked, and of one nobody knows.
-    let claimed = done!(db, c => claim(c, kind, "one", NOW.plus_secs(2), LEASE, 10));
-    assert_eq!(claimed.len(), 2);
-    done!(db, c => park(c, &claimed[0].id, "one", "cannot succeed", NOW));
-    assert!(seen!(db, c => list_bellless(c, kind, NOW, 10)).is_empty(), "too fresh");
-    let lost = seen!(db, c => list_bellless(c, kind, NOW.plus_ms(1), 10));
-    assert_eq!(lost, [(iris.clone(), "record".to_owned(), 4)]);
-}
-
 async fn a_need_that_waits_is_there_once_and_as_urgent_as_its_most_urgent_ask(db: Db) {
     let at = NOW.plus_secs(10);
     need(&db, "a", at).await;
@@ -341,12 +266,18 @@ async fn what_was_waited_for_hurries_only_its_own(db: Db) {
     done!(db, c => enqueue(c, &job(Some(&iris), "his", "1", at)));
     done!(db, c => enqueue(c, &NewJob { kind: "absorb", ..job(Some(&iris), "his", "2", at) }));
     done!(db, c => enqueue(c, &job(Some(&rose), "hers", "3", at)));
-    done!(db, c => hurry_all(c, &iris, "send", NOW));
+    done!(db, c => hurry_all(c, &iris, "1", NOW));
+    done!(db, c => hurry_all(c, &rose, "1", NOW));
     let hurried = take(&db, "one", NOW).await;
     assert_eq!((subjects(&hurried), hurried[0].kind.as_str()), (vec!["his"], "send"));
     assert_eq!(seen!(db, c => next_due(c, "send", UnixMs(i64::MAX))), Some(at));
-    done!(db, c => hurry_all(c, &rose, "send", at.plus_secs(5)));
-    assert_eq!(subjects(&take(&db, "two", at).await), ["hers"], "hurrying never puts off");
+    done!(db, c => hurry_all(c, &rose, "3", at.plus_secs(5)));
+    assert_eq!(seen!(db, c => next_due(c, "send", UnixMs(i64::MAX))), Some(at), "hurrying never puts off");
+    let later = at.plus_secs(30);
+    done!(db, c => put_off_all(c, &rose, "3", later, NOW));
+    done!(db, c => put_off_all(c, &iris, "3", later.plus_secs(1), NOW));
+    assert!(take(&db, "two", later.plus_ms(-1)).await.is_empty(), "and putting off never hurries");
+    assert_eq!(subjects(&take(&db, "two", later).await), ["hers"]);
     assert!(done!(db, c => claim(c, "absorb", "two", at.plus_ms(-1), LEASE, 9)).is_empty());
 }
 

@@ -150,7 +150,8 @@ mod tests {
         assert_eq!(Error::Throttled(Some(7000)).retry(), Retry::After(7000));
         assert_eq!(Error::Upstream(502).retry(), Retry::Backoff);
         assert_eq!(Error::Malformed("half").retry(), Retry::Backoff);
-        assert_eq!(Error::Unauthorised.retry(), Retry::Never);
-        assert_eq!(Error::LicenceExpired.retry(), Retry::Never);
+        assert_eq!(Error::Unauthorised.retry(), Retry::Backoff, "a token may be changing");
+        assert_eq!(Error::LicenceExpired.retry(), Retry::Backoff, "a licence may be paid");
+        assert_eq!(Error::NotFound.retry(), Retry::Never);
     }
 }
