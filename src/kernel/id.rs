@@ -1,6 +1,7 @@
 //! Prefixed ids: a ULID behind a tag that says what it names, so a mixed-up id is seen in a log line and refused by a type.
 
 use std::fmt;
+use std::sync::{Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
@@ -65,9 +66,17 @@ prefixed_id!(
     /// One stored decision with its reason.
     DecisionId, "dec_");
 
+/// Ids of one millisecond grow too: what came in one post is read in the order it was written.
 fn fresh_ulid(now: UnixMs) -> String {
+    static LAST: Mutex<(u64, u128)> = Mutex::new((0, 0));
     let instant = u64::try_from(now.0).unwrap_or_default();
-    ulid::Ulid::from_parts(instant, rand::random()).to_string()
+    let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
+    // Of eighty random bits the highest is left free, so that a millisecond's steps do not overflow.
+    *last = match *last {
+        (then, tail) if then == instant => (then, tail + 1 + u128::from(rand::random::<u32>())),
+        _ => (instant, rand::random::<u128>() >> 49),
+    };
+    ulid::Ulid::from_parts(last.0, last.1).to_string()
 }
 
 #[cfg(test)]
@@ -86,5 +95,9 @@ mod tests {
     #[test]
     fn later_ids_sort_after_earlier_ones() {
         assert!(JobId::new(UnixMs(1)) < JobId::new(UnixMs(2)));
+        // Other tests make ids too, of other moments; between two of one moment nothing else may come.
+        let moment = UnixMs(4_000_000_000_000);
+        let ids: Vec<JobId> = std::iter::repeat_with(|| JobId::new(moment)).take(3).collect();
+        assert_eq!(ids.iter().collect::<std::collections::HashSet<_>>().len(), 3);
     }
 }

@@ -17,7 +17,7 @@ use std::time::Duration;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction};
+use sqlx::{Connection as _, PgPool, Postgres, Sqlite, SqlitePool, Transaction};
 
 use super::error::Error;
 
@@ -106,9 +106,12 @@ impl Db {
 
     async fn connect_postgres(url: &str) -> Result<Self, Error> {
         // A plan that is kept was often made while the tables were still empty, when reading a whole queue seemed cheap.
-        let options = PgConnectOptions::from_str(url)?
-            .application_name("salonbridge")
-            .options([("plan_cache_mode", "force_custom_plan")]);
+        let options = PgConnectOptions::from_str(url)?.application_name("salonbridge").options([
+            ("plan_cache_mode", "force_custom_plan"),
+            // What hangs behind another's lock ends as an error that is tried again, not as a hook without an answer.
+            ("statement_timeout", "15s"),
+            ("idle_in_transaction_session_timeout", "60s"),
+        ]);
         let pool = PgPoolOptions::new()
             .max_connections(POSTGRES_CONNECTIONS)
             .acquire_timeout(ACQUIRE_TIMEOUT)
@@ -148,7 +151,13 @@ impl Db {
     pub async fn migrate(&self) -> Result<(), Error> {
         match self {
             Self::Sqlite { writer, .. } => MIGRATIONS.run(writer).await?,
-            Self::Postgres(pool) => MIGRATIONS.run(pool).await?,
+            Self::Postgres(pool) => {
+                // A change of a large table may take its time.
+                let mut connection = pool.acquire().await?.detach();
+                sqlx::query("SET statement_timeout = 0").execute(&mut connection).await?;
+                MIGRATIONS.run(&mut connection).await?;
+                connection.close().await?;
+            }
         }
         Ok(())
     }

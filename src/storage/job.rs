@@ -54,6 +54,8 @@ const LIST_BELLLESS_HOOKS: &str = "SELECT DISTINCT tenant_id, resource, resource
      AND subject = inbox.tenant_id || ':' || inbox.resource || ':' || inbox.resource_id) LIMIT $3";
 const LIST_EXPIRED: &str =
     "SELECT id, lease_token FROM job WHERE state = 'leased' AND lease_until < $1 LIMIT 200";
+/// Only what is still expired: its holder may have renewed it since it was read.
+const TAKE_OVER: &str = "UPDATE job SET lease_token = $3 WHERE id = $1 AND lease_token = $2 AND state = 'leased' AND lease_until < $4";
 const NEXT_DUE: &str = "SELECT MIN(run_at) FROM job WHERE state = 'ready' AND kind = $1 AND run_at <= $2";
 const COUNT: &str = "SELECT kind, state, CAST(COUNT(*) AS BIGINT), MIN(run_at) FROM job GROUP BY kind, state";
 const LIST_PARKED: &str =
@@ -79,6 +81,7 @@ pub const SQL: &[&str] = &[
     DROP_STALE_PARKED,
     LIST_BELLLESS_HOOKS,
     LIST_EXPIRED,
+    TAKE_OVER,
     NEXT_DUE,
     COUNT,
     LIST_PARKED,
@@ -228,10 +231,17 @@ pub async fn list_bellless(
 pub async fn reap(conn: &mut Conn, before: UnixMs, now: UnixMs) -> Result<usize, Error> {
     let expired: Vec<(String, String)> =
         on!(conn, c => sqlx::query_as(LIST_EXPIRED).bind(before.0).fetch_all(c).await)?;
+    let mut reaped = 0;
     for (id, token) in &expired {
-        retry(conn, (id, token), now, "the process that ran it went away", true, now).await?;
+        let ours = format!("reaped:{token}");
+        let taken = on!(conn, c => sqlx::query(TAKE_OVER).bind(id).bind(token).bind(&ours).bind(before.0)
+            .execute(c).await.map(|d| d.rows_affected()))?;
+        if taken == 1 {
+            retry(conn, (id, &ours), now, "the process that ran it went away", true, now).await?;
+            reaped += 1;
+        }
     }
-    Ok(expired.len())
+    Ok(reaped)
 }
 
 /// When the next waiting job of the kind is due, if that is not after `horizon`.
