@@ -5,7 +5,7 @@ use super::{App, enqueue, notify, tenants_of};
 use crate::domain::dates;
 use crate::domain::message::MessageKind;
 use crate::domain::planner::{self, Plan, Reason, Situation, Told};
-use crate::domain::record::{Field, Record};
+use crate::domain::record::{self, Field, Record};
 use crate::domain::rules::Rules;
 use crate::domain::tenant::Tenant;
 use crate::domain::wording::Filling;
@@ -17,7 +17,7 @@ use crate::kernel::seal::DataKey;
 use crate::storage::inbox::{self, InboxRow};
 use crate::storage::outbox::NewOutbox;
 use crate::storage::record::RecordWrite;
-use crate::storage::{Conn, decision, outbox, record};
+use crate::storage::{Conn, decision, outbox, record as records};
 use crate::{yclients, yclients::webhook};
 
 /// Hooks of one resource taken at once; more wait for the next run.
@@ -70,7 +70,7 @@ struct Known {
 async fn load(app: &App, id: &TenantId, record_id: RecordId) -> Result<Known, Error> {
     let tenant = tenants_of(app, id).await?.tenant;
     let key = app.keys.of(id).await?;
-    let row = record::find(&mut app.db.read().await?, id, record_id).await?;
+    let row = records::find(&mut app.db.read().await?, id, record_id).await?;
     let place = record_id.to_string();
     let (mut known, mut told, mut told_revision) = (Record::unknown(record_id), None, 0);
     if let Some(row) = row {
@@ -124,14 +124,14 @@ async fn absorb_record(
 /// Reads the hooks in the order of their changes; one that is older than what we know, or unreadable, teaches nothing.
 fn learn(known: &mut Known, waiting: &[InboxRow]) -> Result<Vec<&'static str>, Error> {
     let mut said = Vec::with_capacity(waiting.len());
-    for (place, row) in waiting.iter().enumerate() {
+    for row in waiting {
         let body = unpack(&known.key.open("inbox", &row.id, &row.body)?).unwrap_or_default();
-        said.push((place, webhook::parse(&body).ok().and_then(|hooks| hooks.first()?.record())));
+        said.push(webhook::parse(&body).ok().and_then(|hooks| hooks.first()?.record()));
     }
-    said.sort_by_key(|(place, record)| (record.as_ref().and_then(|r| r.changed_at), *place));
+    let times: Vec<_> = said.iter().map(|record| record.as_ref()?.changed_at).collect();
     let mut outcomes = vec!["unreadable"; waiting.len()];
-    for (place, record) in said {
-        if let Some(record) = record {
+    for place in record::order(known.record.changed_at, &times) {
+        if let Some(record) = said[place].take() {
             outcomes[place] = if known.record.learn(record) { "absorbed" } else { "outdated" };
         }
     }
@@ -164,7 +164,7 @@ async fn write_record(conn: &mut Conn, known: &Known, now: UnixMs) -> Result<(),
         changed_at: record.changed_at.unwrap_or(now),
         body: &sealed,
     };
-    Ok(record::upsert(conn, &known.tenant.id, write, now).await?)
+    Ok(records::upsert(conn, &known.tenant.id, write, now).await?)
 }
 
 async fn carry_out(
@@ -188,7 +188,7 @@ async fn carry_out(
         Plan::Silent(reason) => decide(conn, known, "silent", reason.as_str(), None, now).await,
         Plan::Adopt(told) => {
             let sealed = known.key.seal("told", &record_id.to_string(), &serde_json::to_vec(&told)?);
-            record::set_told(conn, id, record_id, &sealed, now).await?;
+            records::set_told(conn, id, record_id, &sealed, now).await?;
             decide(conn, known, "silent", Reason::BeforeInstall.as_str(), None, now).await
         }
         Plan::Say { kind, .. } => {

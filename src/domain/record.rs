@@ -182,6 +182,24 @@ impl Record {
     }
 }
 
+/// In which order payloads are to be learnt, given the times they say in the order they came, and the time we know already.
+///
+/// By what they say; one that says no time was sent after all that had come before it, so it stands right behind the latest of these.
+#[must_use]
+pub fn order(known: Option<UnixMs>, said: &[Option<UnixMs>]) -> Vec<usize> {
+    let mut latest = known;
+    let mut places: Vec<_> = said
+        .iter()
+        .enumerate()
+        .map(|(place, said)| {
+            latest = latest.max(*said);
+            (said.or(latest), place)
+        })
+        .collect();
+    places.sort_unstable();
+    places.into_iter().map(|(_, place)| place).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -217,6 +235,19 @@ mod tests {
             ..Record::unknown(RecordId(1))
         }));
         assert_eq!(known.starts, at(16), "equal times: the later arrival wins");
+    }
+
+    #[test]
+    fn a_payload_without_a_time_is_as_late_as_the_latest_before_it() {
+        let at = |said: &[i64]| said.iter().map(|ms| (*ms > 0).then_some(UnixMs(*ms))).collect::<Vec<_>>();
+        for (known, said, expected) in [
+            (None, at(&[1000, 0]), vec![0, 1]),
+            (None, at(&[0, 1000]), vec![0, 1]),
+            (None, at(&[2000, 0, 1000, 0, 3000]), vec![2, 0, 1, 3, 4]),
+            (Some(UnixMs(2000)), at(&[0, 1000, 2000]), vec![1, 0, 2]),
+        ] {
+            assert_eq!(order(known, &said), expected, "{known:?} {said:?}");
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@ mod hooks;
 mod install;
 mod kit;
 mod life;
+mod records;
 
 use salonbridge::boot::config::Env;
 use salonbridge::boot::demo::World;
