@@ -71,9 +71,10 @@ pub async fn absorb_again(
     conn: &mut Conn,
     tenant: &TenantId,
     record: RecordId,
+    run_at: UnixMs,
     now: UnixMs,
 ) -> Result<(), Error> {
-    Ok(job::enqueue(conn, &absorb_job(tenant, "record", record.0, now, now)).await?)
+    Ok(job::enqueue(conn, &absorb_job(tenant, "record", record.0, run_at, now)).await?)
 }
 
 fn new(

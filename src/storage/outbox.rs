@@ -20,6 +20,8 @@ const FIND_INTENT: &str = "SELECT * FROM outbox WHERE tenant_id = $1 AND intent 
 const FIND_MESSAGE: &str = "SELECT * FROM outbox WHERE tenant_id = $1 AND message_id = $2";
 const WITHDRAW: &str = "UPDATE outbox SET state = 'cancelled', reason = 'superseded', updated_at = $4 \
      WHERE tenant_id = $1 AND record_id = $2 AND state = 'planned' AND intent <> $3 RETURNING id";
+const HOLD: &str =
+    "UPDATE outbox SET updated_at = updated_at WHERE tenant_id = $1 AND record_id = $2 AND state = 'planned'";
 const BEGIN_SENDING: &str = "UPDATE outbox SET state = 'sending', attempts = attempts + 1, updated_at = $3 \
      WHERE tenant_id = $1 AND id = $2 AND state IN ('planned', 'sending')";
 const SETTLE: &str = "UPDATE outbox SET state = $3, reason = $4, updated_at = $5, \
@@ -43,6 +45,7 @@ pub const SQL: &[&str] = &[
     FIND,
     FIND_INTENT,
     FIND_MESSAGE,
+    HOLD,
     WITHDRAW,
     BEGIN_SENDING,
     SETTLE,
@@ -194,6 +197,13 @@ pub async fn find_message(
 
 fn one(row: Option<Raw>) -> Result<Option<OutboxRow>, Error> {
     row.map(TryInto::try_into).transpose()
+}
+
+/// Keeps what is planned for a record from being begun until the unit of work ends; one whose beginning is being written is
+/// waited for. (SQLite has one writer: nothing else is written anyway.)
+pub async fn hold(conn: &mut Conn, tenant: &TenantId, record: RecordId) -> Result<(), Error> {
+    on!(conn, c => sqlx::query(HOLD).bind(tenant.as_str()).bind(record.0).execute(c).await.map(drop))?;
+    Ok(())
 }
 
 /// Withdraws whatever is planned for a record and not yet begun, except the intent that stands.

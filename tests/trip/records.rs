@@ -1,5 +1,12 @@
 //! What the hooks of one record, in whatever shape and order they come, make us tell its client.
 
+use salonbridge::app::{enqueue, replan};
+use salonbridge::domain::tenant::TenantState;
+use salonbridge::kernel::crm_id::RecordId;
+use salonbridge::kernel::id::InboxId;
+use salonbridge::kernel::pack::pack;
+use salonbridge::storage::inbox::{self, NewInbox};
+use salonbridge::storage::{job, outbox, record, tenant};
 use serde_json::{Value, json};
 
 use crate::kit::Salon;
@@ -18,5 +25,134 @@ async fn a_deletion_that_says_no_time_is_not_undone_by_the_creation_before_it() 
     salon.post(&path, part(101, "delete", json!([]))).await;
     salon.decided("silent", "never_told").await;
     salon.told(0).await;
+    salon.world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_client_was_told_while_the_record_was_read_counts_on_sqlite() {
+    told_while_reading(Salon::active().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_client_was_told_while_the_record_was_read_counts_on_postgres() {
+    told_while_reading(Salon::active_on_postgres().await).await;
+}
+
+async fn told_while_reading(salon: Salon) {
+    let booked = salon.trip().book().await.expect("booked");
+    let id = RecordId(booked.parse().expect("a number"));
+    salon.told(1).await;
+    let (path, slow) = (salon.hook_path().await, "GET /api/v1/record/*");
+    let faults = json!({"routes": [{"route": slow, "kind": "slow", "delay_ms": 1500, "count": 1}]});
+    salon.crm("POST", "/admin/faults", faults).await;
+    let other_master = json!({"staff_id": 1_500_102, "silent": true});
+    salon.crm("PATCH", &format!("/admin/records/{id}"), other_master).await;
+    salon.post(&path, part(id.0, "update", json!({"id": id.0, "staff_id": 1_500_102}))).await;
+    salon
+        .until("the record is being read", async || {
+            salon.crm("GET", "/admin/faults", Value::Null).await["routes"][0]["hits"] == 1
+        })
+        .await;
+
+    // As when a message of this very content goes out meanwhile.
+    let key = salon.app().keys.of(&salon.tenant).await.expect("a key");
+    let mut conn = salon.app().db.begin().await.expect("begins");
+    let row = record::find(&mut conn, &salon.tenant, id).await.expect("read").expect("there");
+    let told = key.open("told", &booked, &row.told).expect("ours");
+    let mut told: Value = serde_json::from_slice(&told).expect("JSON");
+    told["master"] = json!("Ольга Образцова");
+    told["master_id"] = json!(1_500_102);
+    let sealed = key.seal("told", &booked, told.to_string().as_bytes());
+    record::set_told(&mut conn, &salon.tenant, id, &sealed, salon.app().now()).await.expect("noted");
+    conn.commit().await.expect("commits");
+
+    salon.decided("silent", "already_told").await;
+    salon.told(1).await;
+    salon.world.stop().await;
+}
+
+async fn set_state(salon: &Salon, from: TenantState, to: TenantState) {
+    let now = salon.app().now();
+    let mut conn = salon.app().db.begin().await.expect("begins");
+    assert!(tenant::set_state(&mut conn, &salon.tenant, from, to, now).await.expect("set"));
+    if to == TenantState::Frozen {
+        outbox::withdraw_all(&mut conn, &salon.tenant, "salon_stopped", now).await.expect("withdrawn");
+    } else {
+        replan::replan_upcoming(salon.app(), &mut conn, &salon.tenant, now).await.expect("rung");
+    }
+    conn.commit().await.expect("commits");
+    salon.app().ring();
+}
+
+/// Whether no record is to be looked at any more.
+async fn idle(salon: &Salon) -> bool {
+    let mut conn = salon.app().db.read().await.expect("a connection");
+    let jobs = job::count(&mut conn).await.expect("counted");
+    jobs.iter().all(|(kind, ..)| kind != enqueue::ABSORB)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_thawed_salon_says_what_it_kept_to_itself() {
+    let salon = Salon::active().await;
+    let path = salon.hook_path().await;
+    let gateway = salon.app().gateway().expect("a gateway").clone();
+    gateway.stop(&salon.tenant).await;
+    salon.post(&path, salon.hook(111, "create", json!({}))).await;
+    salon.decided("planned", "confirmation").await;
+    set_state(&salon, TenantState::Active, TenantState::Frozen).await;
+    gateway.restore(&salon.tenant).await.expect("wakes");
+    salon.post(&path, salon.hook(112, "create", json!({}))).await;
+    salon.post(&path, salon.hook(113, "create", json!({"deleted": true}))).await;
+    salon
+        .until("frozen records", async || {
+            salon.decisions().await.iter().filter(|(_, reason)| reason == "salon_frozen").count() == 2
+        })
+        .await;
+    set_state(&salon, TenantState::Frozen, TenantState::Active).await;
+    salon.told(2).await;
+    set_state(&salon, TenantState::Active, TenantState::Frozen).await;
+    set_state(&salon, TenantState::Frozen, TenantState::Active).await;
+    salon.until("all is looked at", async || idle(&salon).await).await;
+    salon.told(2).await;
+    let silent = salon.decisions().await.into_iter().filter(|(verb, _)| verb == "silent").count();
+    assert_eq!(silent, 2, "a look without news is no decision");
+    salon.world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flood_of_hooks_is_absorbed_to_the_last() {
+    let salon = Salon::active().await;
+    let key = salon.app().keys.of(&salon.tenant).await.expect("a key");
+    let now = salon.app().now();
+    let mut conn = salon.app().db.begin().await.expect("begins");
+    for number in 0..450 {
+        let id = InboxId::new(now);
+        let (resource, record) = if number < 225 { ("record", 121) } else { ("client", 5) };
+        let hook = salon.hook(record, "update", json!({"comment": number}));
+        let row = NewInbox {
+            body: key.seal("inbox", id.as_str(), &pack(hook.as_bytes())),
+            id,
+            tenant: salon.tenant.clone(),
+            source: "hook",
+            resource: resource.to_owned(),
+            resource_id: record,
+            dedup: number.to_string(),
+            received_at: now,
+        };
+        inbox::insert(&mut conn, &row).await.expect("kept");
+    }
+    for (resource, id) in [("record", 121), ("client", 5)] {
+        let job = enqueue::absorb_job(&salon.tenant, resource, id, now, now);
+        job::enqueue(&mut conn, &job).await.expect("rung");
+    }
+    conn.commit().await.expect("commits");
+    salon.app().ring();
+    salon
+        .until("nothing waits", async || {
+            let mut conn = salon.app().db.read().await.expect("a connection");
+            inbox::count_waiting(&mut conn, &salon.tenant).await.expect("counted") == 0
+        })
+        .await;
+    salon.told(1).await;
     salon.world.stop().await;
 }
