@@ -1,7 +1,8 @@
 //! Trip 2, the middle: what arrived for one record becomes what we know of it, and what its client is to be told.
 
 use super::error::Error;
-use super::{App, enqueue, telling, tenants_of};
+use super::telling::{Decided, carry_out, told_of};
+use super::{App, enqueue, tenants_of};
 use crate::domain::dates;
 use crate::domain::planner::{self, Situation, Told};
 use crate::domain::record::{self, Field, Record};
@@ -12,7 +13,7 @@ use crate::kernel::id::TenantId;
 use crate::kernel::pack::unpack;
 use crate::kernel::seal::DataKey;
 use crate::storage::inbox::{self, InboxRow};
-use crate::storage::record::{self as records, RecordRow, RecordWrite};
+use crate::storage::record::{self as records, RecordWrite};
 use crate::storage::{Conn, job, outbox};
 use crate::{yclients, yclients::webhook};
 
@@ -80,26 +81,17 @@ pub(super) struct Known {
 async fn load(app: &App, id: &TenantId, record_id: RecordId, has_news: bool) -> Result<Option<Known>, Error> {
     let tenant = tenants_of(app, id).await?.tenant;
     let key = app.keys.of(id).await?;
-    let row = records::find(&mut app.db.read().await?, id, record_id).await?;
+    let mut conn = app.db.read().await?;
+    let row = records::find(&mut conn, id, record_id).await?;
     if row.is_none() && !has_news {
         return Ok(None);
     }
+    let (told, told_revision) = told_of(&mut conn, &key, id, row.as_ref()).await?;
     let record = match &row {
         Some(row) => serde_json::from_slice(&key.open("record", &record_id.to_string(), &row.body)?)?,
         None => Record::unknown(record_id),
     };
-    let (told, told_revision) = told_of(&key, row.as_ref())?;
     Ok(Some(Known { tenant, key, record, told, told_revision, has_news }))
-}
-
-/// What the client was told, and how often.
-fn told_of(key: &DataKey, row: Option<&RecordRow>) -> Result<(Option<Told>, i64), Error> {
-    let Some(row) = row else { return Ok((None, 0)) };
-    if row.told.is_empty() {
-        return Ok((None, row.told_revision));
-    }
-    let told = key.open("told", &row.record_id.to_string(), &row.told)?;
-    Ok((Some(serde_json::from_slice(&told)?), row.told_revision))
 }
 
 /// Without hooks, a record that is known is looked at again: the salon's state or the clock may ask for something else now.
@@ -134,7 +126,7 @@ async fn write(app: &App, known: &Known, waiting: &[InboxRow], outcomes: &[&str]
     let now = app.now();
     let (id, record_id) = (&known.tenant.id, known.record.id);
     let rules = app.tenants.rules(known.tenant.salon_id);
-    let plan = planner::plan(Situation {
+    let situation = Situation {
         record: &known.record,
         told: known.told.as_ref(),
         rules,
@@ -142,16 +134,18 @@ async fn write(app: &App, known: &Known, waiting: &[InboxRow], outcomes: &[&str]
         tenant: known.tenant.state,
         activated_at: known.tenant.activated_at,
         now,
-    });
+    };
+    let (plan, farewell) = (planner::plan(situation), planner::farewell(situation));
+    let decided = Decided { rules, plan, farewell };
     let mut conn = app.db.begin().await?;
     // Messages first, then the record: the order in which sending holds them. From here on none of them can begin.
-    outbox::hold(&mut conn, id, record_id).await?;
+    let farewells = outbox::hold(&mut conn, id, record_id).await?;
     write_record(&mut conn, known, now).await?;
     let row = records::find(&mut conn, id, record_id).await?;
-    if told_of(&known.key, row.as_ref())? != (known.told.clone(), known.told_revision) {
+    if told_of(&mut conn, &known.key, id, row.as_ref()).await? != (known.told.clone(), known.told_revision) {
         return Ok(false);
     }
-    telling::carry_out(app, &mut conn, known, rules, plan, now).await?;
+    carry_out(app, &mut conn, known, decided, &farewells, now).await?;
     for (row, outcome) in waiting.iter().zip(outcomes) {
         inbox::mark_absorbed(&mut conn, id, &row.id, now, outcome).await?;
     }

@@ -9,7 +9,7 @@ use chrono::NaiveDateTime;
 use serde::{Deserialize, Serialize};
 
 use crate::kernel::clock::UnixMs;
-use crate::kernel::crm_id::{RecordId, ServiceId, StaffId};
+use crate::kernel::crm_id::{ClientId, RecordId, ServiceId, StaffId};
 use crate::kernel::phone::Phone;
 
 /// What a payload says of one field: nothing, that it is empty, or its value.
@@ -82,6 +82,8 @@ pub struct Master {
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Client {
+    #[serde(default)]
+    pub id: Option<ClientId>,
     pub name: String,
     /// `None` when the journal holds no number, or one nobody can dial.
     pub phone: Option<Phone>,
@@ -175,10 +177,17 @@ impl Record {
         self.client.value()?.phone.as_ref()
     }
 
-    /// The services as a set: their order on the wire is random.
+    /// The services' names as a set: their order on the wire is random.
     #[must_use]
     pub fn service_set(&self) -> BTreeSet<String> {
         self.services.value().into_iter().flatten().map(|line| line.title.trim().to_owned()).collect()
+    }
+
+    /// The services' ids as a set; empty when one of them has none.
+    #[must_use]
+    pub fn service_ids(&self) -> BTreeSet<ServiceId> {
+        let ids: BTreeSet<_> = self.services.value().into_iter().flatten().map(|line| line.id).collect();
+        if ids.first().is_some_and(|id| id.0 <= 0) { BTreeSet::new() } else { ids }
     }
 }
 

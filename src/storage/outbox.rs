@@ -19,9 +19,9 @@ const FIND: &str = "SELECT * FROM outbox WHERE tenant_id = $1 AND id = $2";
 const FIND_INTENT: &str = "SELECT * FROM outbox WHERE tenant_id = $1 AND intent = $2";
 const FIND_MESSAGE: &str = "SELECT * FROM outbox WHERE tenant_id = $1 AND message_id = $2";
 const WITHDRAW: &str = "UPDATE outbox SET state = 'cancelled', reason = 'superseded', updated_at = $4 \
-     WHERE tenant_id = $1 AND record_id = $2 AND state = 'planned' AND intent <> $3 RETURNING id";
-const HOLD: &str =
-    "UPDATE outbox SET updated_at = updated_at WHERE tenant_id = $1 AND record_id = $2 AND state = 'planned'";
+     WHERE tenant_id = $1 AND record_id = $2 AND state = 'planned' AND intent <> $3 AND told <> '' RETURNING id";
+const HOLD: &str = "UPDATE outbox SET updated_at = updated_at WHERE tenant_id = $1 AND record_id = $2 AND state = 'planned' \
+     RETURNING id, recipient, told";
 const BEGIN_SENDING: &str = "UPDATE outbox SET state = 'sending', attempts = attempts + 1, updated_at = $3 \
      WHERE tenant_id = $1 AND id = $2 AND state IN ('planned', 'sending')";
 const SETTLE: &str = "UPDATE outbox SET state = $3, reason = $4, updated_at = $5, \
@@ -100,6 +100,13 @@ pub struct OutboxRow {
     pub sent_at: Option<UnixMs>,
     pub delivered_at: Option<UnixMs>,
     pub read_at: Option<UnixMs>,
+}
+
+/// A planned message that leaves no note at its record; `recipient` is sealed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pending {
+    pub id: OutboxId,
+    pub recipient: String,
 }
 
 #[derive(FromRow)]
@@ -200,13 +207,16 @@ fn one(row: Option<Raw>) -> Result<Option<OutboxRow>, Error> {
 }
 
 /// Keeps what is planned for a record from being begun until the unit of work ends; one whose beginning is being written is
-/// waited for. (SQLite has one writer: nothing else is written anyway.)
-pub async fn hold(conn: &mut Conn, tenant: &TenantId, record: RecordId) -> Result<(), Error> {
-    on!(conn, c => sqlx::query(HOLD).bind(tenant.as_str()).bind(record.0).execute(c).await.map(drop))?;
-    Ok(())
+/// waited for. (SQLite has one writer: nothing else is written anyway.) Answers those that leave no note at the record.
+pub async fn hold(conn: &mut Conn, tenant: &TenantId, record: RecordId) -> Result<Vec<Pending>, Error> {
+    let rows: Vec<(String, String, String)> =
+        on!(conn, c => sqlx::query_as(HOLD).bind(tenant.as_str()).bind(record.0).fetch_all(c).await)?;
+    let noteless = rows.into_iter().filter(|(_, _, told)| told.is_empty());
+    Ok(noteless.map(|(id, recipient, _)| Pending { id: OutboxId::from_stored(id), recipient }).collect())
 }
 
-/// Withdraws whatever is planned for a record and not yet begun, except the intent that stands.
+/// Withdraws whatever is planned for a record and not yet begun, except the intent that stands and what leaves no note at the
+/// record: that is for somebody who has the record no more.
 pub async fn withdraw(
     conn: &mut Conn,
     tenant: &TenantId,

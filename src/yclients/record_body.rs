@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use super::wire;
 use crate::domain::record::{Attendance, Client, Field, Master, Record, ServiceLine};
-use crate::kernel::crm_id::{RecordId, ServiceId, StaffId};
+use crate::kernel::crm_id::{ClientId, RecordId, ServiceId, StaffId};
 
 /// Reads what one body says of a record. `known_id` serves where the body itself has none; without either there is no record.
 ///
@@ -93,6 +93,7 @@ fn client(value: Option<&Value>) -> Field<Client> {
         Some(value) if wire::is_nothing(value) => Field::Empty,
         // A card without the key `phone` is a part of one: what it does not say may still exist.
         Some(Value::Object(card)) if card.contains_key("phone") => Field::Is(Client {
+            id: card.get("id").and_then(wire::int).filter(|id| *id > 0).map(ClientId),
             name: ["name", "display_name"]
                 .into_iter()
                 .filter_map(|key| card.get(key))

@@ -156,3 +156,92 @@ async fn a_flood_of_hooks_is_absorbed_to_the_last() {
     salon.told(1).await;
     salon.world.stop().await;
 }
+
+const OLGA: &str = "79000000002";
+
+fn olga(id: i64) -> Value {
+    json!({"client": {"id": id, "name": "Ольга", "phone": format!("+{OLGA}")}})
+}
+
+/// Texts on Olga's phone, once there are so many of them.
+async fn told_olga(salon: &Salon, count: usize) -> Vec<String> {
+    let mut texts = Vec::new();
+    salon
+        .until(&format!("{count} messages to Olga"), async || {
+            let path = format!("/phones/{OLGA}/messages");
+            let all = salon.trip().wa("GET", &path, &Value::Null).await.expect("her phone answers");
+            let list = all.as_array().or_else(|| all["messages"].as_array()).cloned().unwrap_or_default();
+            let received = list.iter().filter(|m| m["direction"] == "in");
+            texts = received.map(|m| m["text"].as_str().unwrap_or_default().to_owned()).collect();
+            texts.len() >= count
+        })
+        .await;
+    assert_eq!(texts.len(), count, "{texts:#?}");
+    texts
+}
+
+async fn with_olgas_phone() -> (Salon, String) {
+    let salon = Salon::active().await;
+    let phone = json!({"number": OLGA, "name": "Ольга"});
+    salon.trip().wa("POST", "/phones", &phone).await.expect("a phone");
+    let path = salon.hook_path().await;
+    (salon, path)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn when_a_record_gets_another_client_both_hear_of_it_each_by_name() {
+    let (salon, path) = with_olgas_phone().await;
+    salon.post(&path, salon.hook(131, "create", json!({}))).await;
+    salon.told(1).await;
+    salon.post(&path, salon.hook(131, "update", olga(6))).await;
+    let off = salon.told(2).await.remove(1);
+    assert!(off.starts_with("Анна") && off.contains("отменена"), "{off}");
+    assert!(told_olga(&salon, 1).await[0].starts_with("Ольга"));
+
+    let mut other = olga(6);
+    other["comment"] = json!("ещё раз");
+    salon.post(&path, salon.hook(131, "update", other)).await;
+    salon.decided("silent", "already_told").await;
+    salon.post(&path, salon.hook(131, "delete", olga(6))).await;
+    let off = told_olga(&salon, 2).await.remove(1);
+    assert!(off.starts_with("Ольга") && off.contains("отменена"), "{off}");
+    salon.told(2).await;
+    salon.world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_who_gets_the_record_back_is_told_what_is_true() {
+    let (salon, path) = with_olgas_phone().await;
+    salon.post(&path, salon.hook(132, "create", json!({}))).await;
+    salon.told(1).await;
+    // There and back before anything could leave.
+    let gateway = salon.app().gateway().expect("a gateway").clone();
+    gateway.stop(&salon.tenant).await;
+    salon.post(&path, salon.hook(132, "update", olga(6))).await;
+    salon.decided("planned", "cancel").await;
+    salon.post(&path, salon.hook(132, "update", json!({"comment": "назад"}))).await;
+    salon.decided("silent", "already_told").await;
+    gateway.restore(&salon.tenant).await.expect("wakes");
+    // To one who has no WhatsApp, and back when Anna has been told that it is off.
+    let nobody = json!({"client": {"id": 7, "name": "Вера", "phone": "+79000000555"}});
+    salon.post(&path, salon.hook(132, "update", nobody)).await;
+    salon.told(2).await;
+    salon.decided("failed", "not_on_whatsapp").await;
+    salon.post(&path, salon.hook(132, "update", json!({"comment": "и снова назад"}))).await;
+    let texts = salon.told(3).await;
+    assert!(texts[1].contains("отменена") && texts[2].contains("Вы записаны"), "{texts:#?}");
+    told_olga(&salon, 0).await;
+    salon.world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_corrected_number_is_confirmed_and_the_wrong_one_left_alone() {
+    let (salon, path) = with_olgas_phone().await;
+    let wrong = json!({"client": {"id": 6, "name": "Ольга", "phone": "+79000000001"}});
+    salon.post(&path, salon.hook(133, "create", wrong)).await;
+    salon.told(1).await;
+    salon.post(&path, salon.hook(133, "update", olga(6))).await;
+    assert!(told_olga(&salon, 1).await[0].contains("Вы записаны"));
+    salon.told(1).await;
+    salon.world.stop().await;
+}
