@@ -4,7 +4,7 @@ use super::error::Error;
 use super::telling::{Decided, carry_out, told_of};
 use super::{App, enqueue, tenants_of};
 use crate::domain::dates;
-use crate::domain::planner::{self, Situation, Told};
+use crate::domain::planner::{self, Plan, Situation, Told};
 use crate::domain::record::{self, Field, Record};
 use crate::domain::tenant::Tenant;
 use crate::kernel::clock::UnixMs;
@@ -75,6 +75,8 @@ pub(super) struct Known {
     pub told_revision: i64,
     /// A hook has come for it; otherwise it is only looked at again.
     pub has_news: bool,
+    /// A hook said only a part of it: the rest may be older than that.
+    pub is_pieced: bool,
 }
 
 /// `None` when there is nothing to know: no hook has come, and none had come before.
@@ -91,7 +93,7 @@ async fn load(app: &App, id: &TenantId, record_id: RecordId, has_news: bool) -> 
         Some(row) => serde_json::from_slice(&key.open("record", &record_id.to_string(), &row.body)?)?,
         None => Record::unknown(record_id),
     };
-    Ok(Some(Known { tenant, key, record, told, told_revision, has_news }))
+    Ok(Some(Known { tenant, key, record, told, told_revision, has_news, is_pieced: false }))
 }
 
 /// Without hooks, a record that is known is looked at again: the salon's state or the clock may ask for something else now.
@@ -104,7 +106,7 @@ async fn absorb_record(
     for _ in 0..MOST_LOOKS {
         let Some(mut known) = load(app, id, record_id, !waiting.is_empty()).await? else { return Ok(()) };
         let outcomes = learn(&mut known, waiting)?;
-        if !known.record.is_whole() && !known.record.is_deleted() {
+        if is_unsure(app, &known) {
             read_whole(app, &mut known).await?;
         }
         if write(app, &known, waiting, &outcomes).await? {
@@ -120,11 +122,7 @@ async fn absorb_record(
     Ok(conn.commit().await?)
 }
 
-/// Decides and writes. `false`, and nothing is written, when the client was told something since `known` was loaded: a decision
-/// by what it knew before would leave it with a booking that is gone.
-async fn write(app: &App, known: &Known, waiting: &[InboxRow], outcomes: &[&str]) -> Result<bool, Error> {
-    let now = app.now();
-    let (id, record_id) = (&known.tenant.id, known.record.id);
+fn decide<'a>(app: &'a App, known: &Known, now: UnixMs) -> Decided<'a> {
     let rules = app.tenants.rules(known.tenant.salon_id);
     let situation = Situation {
         record: &known.record,
@@ -135,8 +133,28 @@ async fn write(app: &App, known: &Known, waiting: &[InboxRow], outcomes: &[&str]
         activated_at: known.tenant.activated_at,
         now,
     };
-    let (plan, farewell) = (planner::plan(situation), planner::farewell(situation));
-    let decided = Decided { rules, plan, farewell };
+    Decided { rules, plan: planner::plan(situation), farewell: planner::farewell(situation) }
+}
+
+/// Whether the CRM is to be asked first: a message needs what is not known, or one would go out by a record that was pieced
+/// together or that nobody spoke of for a while. Other parts of it may have changed unheard, its client among them. A deletion
+/// needs nothing but what was told.
+fn is_unsure(app: &App, known: &Known) -> bool {
+    if known.record.is_deleted() {
+        return false;
+    }
+    let speaks =
+        |decided: &Decided<'_>| matches!(decided.plan, Plan::Say { .. }) || decided.farewell.is_some();
+    !known.record.is_whole()
+        || ((known.is_pieced || !known.has_news) && speaks(&decide(app, known, app.now())))
+}
+
+/// Decides and writes. `false`, and nothing is written, when the client was told something since `known` was loaded: a decision
+/// by what it knew before would leave it with a booking that is gone.
+async fn write(app: &App, known: &Known, waiting: &[InboxRow], outcomes: &[&str]) -> Result<bool, Error> {
+    let now = app.now();
+    let (id, record_id) = (&known.tenant.id, known.record.id);
+    let decided = decide(app, known, now);
     let mut conn = app.db.begin().await?;
     // Messages first, then the record: the order in which sending holds them. From here on none of them can begin.
     let farewells = outbox::hold(&mut conn, id, record_id).await?;
@@ -164,13 +182,16 @@ fn learn(known: &mut Known, waiting: &[InboxRow]) -> Result<Vec<&'static str>, E
     let mut outcomes = vec!["unreadable"; waiting.len()];
     for place in record::order(known.record.changed_at, &times) {
         if let Some(record) = said[place].take() {
-            outcomes[place] = if known.record.learn(record) { "absorbed" } else { "outdated" };
+            let is_part = !record.is_whole() && !record.is_deleted();
+            let is_learnt = known.record.learn(record);
+            known.is_pieced |= is_learnt && is_part;
+            outcomes[place] = if is_learnt { "absorbed" } else { "outdated" };
         }
     }
     Ok(outcomes)
 }
 
-/// A partial payload left something unsaid that a message needs: the CRM is asked. A record that is gone there is cancelled.
+/// Asks the CRM for the record. One that is gone there is cancelled.
 async fn read_whole(app: &App, known: &mut Known) -> Result<(), Error> {
     match app.crm.record(known.tenant.salon_id, known.record.id).await {
         Ok(Some(whole)) => {

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::dates;
 use super::message::MessageKind;
-use super::record::{Attendance, Client, Record};
+use super::record::{Attendance, Client, Field, Record};
 use super::rules::Rules;
 use super::tenant::TenantState;
 use crate::kernel::clock::UnixMs;
@@ -113,10 +113,10 @@ pub fn plan(s: Situation<'_>) -> Plan {
     if let Some(reason) = salon_is_quiet(s.tenant) {
         return Plan::Silent(reason);
     }
-    let Some(starts) = s.record.starts.value().copied() else { return Plan::Silent(Reason::NoTime) };
     if s.record.is_deleted() {
         return plan_cancel(s);
     }
+    let Some(starts) = s.record.starts.value().copied() else { return Plan::Silent(Reason::NoTime) };
     if dates::instant(starts, s.zone) <= s.now {
         return Plan::Silent(Reason::PastVisit);
     }
@@ -190,7 +190,18 @@ fn plan_cancel(s: Situation<'_>) -> Plan {
     Plan::Say { kind: MessageKind::Cancel, told: Told { cancelled: true, ..told.clone() } }
 }
 
-fn plan_change(s: Situation<'_>, told: &Told, next: Told) -> Plan {
+fn plan_change(s: Situation<'_>, told: &Told, mut next: Told) -> Plan {
+    // What could not be learnt even by asking is not taken for changed.
+    if !s.record.services.is_known() {
+        next.services.clone_from(&told.services);
+        next.service_ids.clone_from(&told.service_ids);
+    }
+    if !s.record.master.is_known() {
+        next.master_id = told.master_id;
+    }
+    if next.master.is_empty() && next.master_id == told.master_id && s.record.master != Field::Empty {
+        next.master.clone_from(&told.master);
+    }
     let shift = (next.starts - told.starts).num_minutes().abs();
     if !same_services(told, &next) || !same_master(told, &next) || shift >= s.rules.min_shift_minutes {
         return Plan::Say { kind: MessageKind::Change, told: next };

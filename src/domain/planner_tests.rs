@@ -199,6 +199,25 @@ fn a_cancellation_is_told_to_those_who_knew_and_once() {
 }
 
 #[test]
+fn a_deletion_needs_to_know_nothing_but_what_was_told() {
+    let record = Record { deleted: Field::Is(true), ..Record::unknown(RecordId(1)) };
+    assert_eq!(said(decide(&record, Some(&told()))).0, MessageKind::Cancel);
+    assert_eq!(decide(&record, None), Plan::Silent(Reason::NeverTold));
+}
+
+#[test]
+fn what_cannot_be_learnt_is_not_taken_for_changed() {
+    let mut record = Record { services: Field::Unreadable, master: Field::Unsaid, ..anna() };
+    assert_eq!(decide(&record, Some(&told())), Plan::Silent(Reason::AlreadyTold));
+    record.master = Field::Is(Master { id: StaffId(1), name: String::new() });
+    record.starts = Field::Is(local("2026-03-15 11:30"));
+    let (kind, next) = said(decide(&record, Some(&told())));
+    assert_eq!((kind, next.master, next.services), (MessageKind::Change, told().master, told().services));
+    record.master = Field::Empty;
+    assert_eq!(said(decide(&record, Some(&told()))).1.master, "", "there is none any more");
+}
+
+#[test]
 fn there_and_back_again_says_nothing() {
     let before = told();
     let mut record = anna();

@@ -12,7 +12,8 @@ use crate::kernel::clock::UnixMs;
 use crate::kernel::crm_id::{ClientId, RecordId, ServiceId, StaffId};
 use crate::kernel::phone::Phone;
 
-/// What a payload says of one field: nothing, that it is empty, or its value.
+/// What a payload says of one field: nothing, that it is empty, its value, or something that we cannot read. The last is news as
+/// well: what was known before is no longer to be relied on.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Field<T> {
@@ -20,19 +21,26 @@ pub enum Field<T> {
     Unsaid,
     Empty,
     Is(T),
+    Unreadable,
 }
 
 impl<T> Field<T> {
     pub fn value(&self) -> Option<&T> {
         match self {
             Self::Is(value) => Some(value),
-            Self::Unsaid | Self::Empty => None,
+            Self::Unsaid | Self::Empty | Self::Unreadable => None,
         }
     }
 
     #[must_use]
     pub fn is_unsaid(&self) -> bool {
         matches!(self, Self::Unsaid)
+    }
+
+    /// Its value, or that there is none.
+    #[must_use]
+    pub fn is_known(&self) -> bool {
+        matches!(self, Self::Is(_) | Self::Empty)
     }
 
     /// Takes over what `newer` says; silence changes nothing.
@@ -160,11 +168,12 @@ impl Record {
     pub fn is_whole(&self) -> bool {
         // A partial payload may name a master by number alone.
         let nameless = self.master.value().is_some_and(|master| master.name.is_empty());
-        !(nameless
-            || self.starts.is_unsaid()
-            || self.services.is_unsaid()
-            || self.master.is_unsaid()
-            || self.client.is_unsaid())
+        !nameless
+            && self.starts.is_known()
+            && self.services.is_known()
+            && self.master.is_known()
+            && self.client.is_known()
+            && self.deleted != Field::Unreadable
     }
 
     #[must_use]
@@ -271,5 +280,30 @@ mod tests {
             ..Record::unknown(RecordId(1))
         });
         assert!(record.is_whole() && record.phone().is_none());
+    }
+
+    #[test]
+    fn what_cannot_be_read_takes_the_place_of_what_was_known() {
+        let whole = Record {
+            starts: at(15),
+            services: Field::Empty,
+            master: Field::Empty,
+            client: Field::Empty,
+            ..Record::unknown(RecordId(1))
+        };
+        let nothing = Record::unknown(RecordId(1));
+        for unreadable in [
+            Record { starts: Field::Unreadable, ..nothing.clone() },
+            Record { services: Field::Unreadable, ..nothing.clone() },
+            Record { master: Field::Unreadable, ..nothing.clone() },
+            Record { client: Field::Unreadable, ..nothing.clone() },
+            Record { deleted: Field::Unreadable, ..nothing.clone() },
+        ] {
+            let mut known = whole.clone();
+            known.learn(unreadable);
+            assert!(!known.is_whole(), "{known:?}");
+            known.learn(Record { deleted: Field::Is(false), ..whole.clone() });
+            assert!(known.is_whole());
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! What the hooks of one record, in whatever shape and order they come, make us tell its client.
 
 use salonbridge::app::{enqueue, replan};
+use salonbridge::boot::demo_trip;
 use salonbridge::domain::tenant::TenantState;
 use salonbridge::kernel::crm_id::RecordId;
 use salonbridge::kernel::id::InboxId;
@@ -94,28 +95,38 @@ async fn idle(salon: &Salon) -> bool {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_thawed_salon_says_what_it_kept_to_itself() {
     let salon = Salon::active().await;
-    let path = salon.hook_path().await;
+    salon.decided("sent", "welcome").await;
     let gateway = salon.app().gateway().expect("a gateway").clone();
     gateway.stop(&salon.tenant).await;
-    salon.post(&path, salon.hook(111, "create", json!({}))).await;
+    salon.trip().book().await.expect("booked");
     salon.decided("planned", "confirmation").await;
     set_state(&salon, TenantState::Active, TenantState::Frozen).await;
     gateway.restore(&salon.tenant).await.expect("wakes");
-    salon.post(&path, salon.hook(112, "create", json!({}))).await;
-    salon.post(&path, salon.hook(113, "create", json!({"deleted": true}))).await;
+    let mut second = String::new();
+    for hour in [11, 18] {
+        let booking = json!({
+            "client": {"name": "Анна", "phone": demo_trip::CLIENT_PHONE}, "staff_id": 1_500_101, "services": [7_700_201],
+            "datetime": demo_trip::visit_time(4, hour), "length": 5400,
+        });
+        let path = format!("/admin/salons/{}/records", demo_trip::SALON);
+        second = salon.crm("POST", &path, booking).await["id"].to_string();
+    }
+    salon.crm("DELETE", &format!("/admin/records/{}", second.trim_matches('"')), Value::Null).await;
     salon
-        .until("frozen records", async || {
-            salon.decisions().await.iter().filter(|(_, reason)| reason == "salon_frozen").count() == 2
+        .until("hooks while frozen", async || {
+            salon.decisions().await.iter().filter(|(_, reason)| reason == "salon_frozen").count() >= 2
+                && idle(&salon).await
         })
         .await;
+    let silent = async || salon.decisions().await.into_iter().filter(|(verb, _)| verb == "silent").count();
+    let before = silent().await;
     set_state(&salon, TenantState::Frozen, TenantState::Active).await;
     salon.told(2).await;
     set_state(&salon, TenantState::Active, TenantState::Frozen).await;
     set_state(&salon, TenantState::Frozen, TenantState::Active).await;
     salon.until("all is looked at", async || idle(&salon).await).await;
     salon.told(2).await;
-    let silent = salon.decisions().await.into_iter().filter(|(verb, _)| verb == "silent").count();
-    assert_eq!(silent, 2, "a look without news is no decision");
+    assert_eq!(silent().await, before, "a look without news is no decision");
     salon.world.stop().await;
 }
 
@@ -243,5 +254,40 @@ async fn a_corrected_number_is_confirmed_and_the_wrong_one_left_alone() {
     salon.post(&path, salon.hook(133, "update", olga(6))).await;
     assert!(told_olga(&salon, 1).await[0].contains("Вы записаны"));
     salon.told(1).await;
+    salon.world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn before_a_part_of_a_record_is_told_the_journal_is_asked_whom_to_tell() {
+    let (salon, path) = with_olgas_phone().await;
+    let id: i64 = salon.trip().book().await.expect("booked").parse().expect("a number");
+    salon.told(1).await;
+    let fails = json!({"route": "GET /api/v1/record/*", "kind": "html", "status": 502, "count": 1});
+    salon.crm("POST", "/admin/faults", json!({"routes": [fails]})).await;
+    let time = demo_trip::visit_time(5, 12);
+    let change = json!({"datetime": time, "client": {"name": "Ольга", "phone": OLGA}, "silent": true});
+    salon.crm("PATCH", &format!("/admin/records/{id}"), change).await;
+    salon.post(&path, part(id, "update", json!({"id": id, "date": time}))).await;
+    assert!(told_olga(&salon, 1).await[0].contains("12:00"));
+    let off = salon.told(2).await.remove(1);
+    assert!(off.starts_with("Анна") && off.contains("15:00") && off.contains("отменена"), "{off}");
+    salon.world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_hook_says_and_we_cannot_read_is_read_from_the_journal() {
+    let (salon, path) = with_olgas_phone().await;
+    let id: i64 = salon.trip().book().await.expect("booked").parse().expect("a number");
+    salon.told(1).await;
+    let silently = async |change: Value| {
+        salon.crm("PATCH", &format!("/admin/records/{id}"), change).await;
+    };
+    silently(json!({"datetime": demo_trip::visit_time(5, 12), "silent": true})).await;
+    salon.post(&path, part(id, "update", json!({"id": id, "date": "завтра в полдень"}))).await;
+    assert!(salon.told(2).await[1].contains("12:00"));
+    silently(json!({"client": {"name": "Ольга", "phone": OLGA}, "silent": true})).await;
+    salon.post(&path, part(id, "update", json!({"id": id, "client": {"id": 6, "name": "Ольга"}}))).await;
+    assert!(told_olga(&salon, 1).await[0].starts_with("Ольга"));
+    salon.told(3).await;
     salon.world.stop().await;
 }
