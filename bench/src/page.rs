@@ -22,7 +22,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub fn token(salon: &Salon) -> anyhow::Result<String> {
     let all = [salon.tenant.clone()];
     let secret = Secret::new(JWT_SECRET);
-    Ok(page_token::sign(&secret, &salon.tenant, &all, true, SystemClock.now())?)
+    Ok(page_token::sign(&secret, &salon.tenant, &all, SystemClock.now())?)
 }
 
 /// Opens the page and its socket.

@@ -53,6 +53,7 @@ pub async fn salons(database_url: &str, count: usize) -> anyhow::Result<Vec<Salo
             state_since_at: now,
             activated_at: None,
             number_confirmed_at: None,
+            gone_at: None,
         };
         tenant::insert(&mut conn, &new, &keys).await?;
         // By the same statement as in life, so that the instant of activation is there.

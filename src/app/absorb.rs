@@ -156,9 +156,9 @@ async fn write(app: &App, known: &Known, waiting: &[InboxRow], outcomes: &[&str]
     let (id, record_id) = (&known.tenant.id, known.record.id);
     let decided = decide(app, known, now);
     let mut conn = app.db.begin().await?;
-    // Messages first, then the record: the order in which sending holds them. From here on none of them can begin.
-    let farewells = outbox::hold(&mut conn, id, record_id).await?;
+    // The record first, as everywhere, then its messages. From here on none of them can begin.
     write_record(&mut conn, known, now).await?;
+    let farewells = outbox::hold(&mut conn, id, record_id).await?;
     let row = records::find(&mut conn, id, record_id).await?;
     if told_of(&mut conn, &known.key, id, row.as_ref()).await? != (known.told.clone(), known.told_revision) {
         return Ok(false);

@@ -4,7 +4,7 @@
 
 use super::error::Error;
 use super::install::zone_named;
-use super::{App, bus::News, catalog, enqueue, tenants_of};
+use super::{App, bus::News, catalog, enqueue, tenant_in, tenants_of};
 use crate::domain::message::MessageKind;
 use crate::domain::tenant::{Tenant, TenantState};
 use crate::domain::wording::Filling;
@@ -95,8 +95,8 @@ async fn refresh_profile(app: &App, known: &Tenant) -> Result<(), Error> {
     }
 }
 
-/// Tells the marketplace that we are ready. The call is not idempotent there, so the status is read before it, and again
-/// whenever its answer leaves a doubt.
+/// Tells the marketplace that we are ready. The call is not idempotent there, so the status is read before it; and whatever it
+/// answers, the salon is active when its status says so, and not before.
 async fn tell_marketplace(app: &App, known: &Tenant, api_key: &str, hook_key: &str) -> Result<(), Error> {
     match app.crm.connection(known.salon_id).await? {
         None => return Err(Error::Rejected("not_installed")),
@@ -107,15 +107,12 @@ async fn tell_marketplace(app: &App, known: &Tenant, api_key: &str, hook_key: &s
     let api_key = Secret::new(key.open_text("tenant", "api_key", api_key)?);
     let hook_key = key.open_text("tenant", "hook_key", hook_key)?;
     let called = app.crm.activate(known.salon_id, &api_key, &hook_urls(app, &hook_key)).await;
-    match called {
-        Ok(_) => Ok(()),
-        Err(error) => {
-            let status = app.crm.connection(known.salon_id).await?;
-            if status.is_some_and(|c| c.status == ConnectionStatus::Active) {
-                Ok(())
-            } else {
-                Err(error.into())
-            }
+    let status = app.crm.connection(known.salon_id).await?.map(|c| c.status);
+    match (status, called) {
+        (Some(ConnectionStatus::Active), _) => Ok(()),
+        (_, Err(error)) => Err(error.into()),
+        (_, Ok(_)) => {
+            Err(yclients::Error::Malformed("the installation is not active after its callback").into())
         }
     }
 }
@@ -133,9 +130,11 @@ async fn become_active(app: &App, id: &TenantId) -> Result<(), Error> {
     let key = app.keys.of(id).await?;
     let mut conn = app.db.begin().await?;
     let moved = tenant::set_state(&mut conn, id, TenantState::Configuring, TenantState::Active, now).await?;
-    if moved {
-        to_own_number(app, &key, &mut conn, id, MessageKind::Welcome, now).await?;
+    if !moved {
+        // Unlinked, frozen or gone during the sync: whatever it is now, it is not newly active.
+        return Ok(());
     }
+    to_own_number(app, &key, &mut conn, id, MessageKind::Welcome, now).await?;
     conn.commit().await?;
     app.ring();
     let stored = tenants_of(app, id).await?;
@@ -171,7 +170,7 @@ async fn to_own_number(
     kind: MessageKind,
     now: UnixMs,
 ) -> Result<(), Error> {
-    let stored = tenant::find(conn, id).await?.ok_or(Error::NotFound)?.tenant;
+    let stored = tenant_in(app, conn, id).await?.tenant;
     let session = wa_session::find(conn, id).await?.filter(|s| !s.phone.is_empty());
     let Some(session) = session else { return Err(Error::Rejected("not_linked")) };
     let phone = key.open_text("wa_session", "phone", &session.phone)?;

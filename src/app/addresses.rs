@@ -53,9 +53,16 @@ pub async fn find(app: &App, hook_key: &str) -> Result<Addressee, Error> {
         return Ok(addressee);
     }
     let mut conn = app.db.read().await?;
-    let tenant = tenant::find_by_hook(&mut conn, &hash).await?.ok_or(Error::NotFound)?;
+    let (tenant, has_before) = tenant::find_by_hook(&mut conn, &hash).await?.ok_or(Error::NotFound)?;
     let salon = tenant::find(&mut conn, &tenant).await?.ok_or(Error::NotFound)?.tenant.salon_id;
     drop(conn);
+    if has_before {
+        let mut conn = app.db.begin().await?;
+        tenant::drop_hook_key_before(&mut conn, &tenant).await?;
+        conn.commit().await?;
+        app.addresses.forget();
+        tracing::info!(tenant.id = %tenant, "the new webhook address is in use; the one before it is closed");
+    }
     let addressee = Addressee { tenant, salon };
     app.addresses.remember(hash, addressee.clone(), now);
     Ok(addressee)

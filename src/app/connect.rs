@@ -2,7 +2,7 @@
 
 use super::error::Error;
 use super::sessions::{Pairing, pair};
-use super::{App, activate, enqueue, sessions, tenants_of};
+use super::{App, activate, bus::News, enqueue, sessions, tenants_of};
 use crate::domain::connect::{ConnectStep, ConnectView, Lost};
 use crate::domain::dates;
 use crate::domain::message::MessageKind;
@@ -12,11 +12,18 @@ use crate::domain::wording::Filling;
 use crate::kernel::id::TenantId;
 use crate::kernel::locale::Locale;
 use crate::kernel::phone::Phone;
+use crate::storage::job::{self, JobRow};
 use crate::storage::wa_session::SessionRow;
-use crate::storage::{catalog, outbox, tenant, wa_session};
+use crate::storage::{catalog, outbox, wa_session};
+use crate::yclients;
 
 /// A salon that became active less than this ago is shown as just finished.
 const JUST_NOW_MS: i64 = 10 * 60_000;
+
+/// How an error of YClients begins where a job keeps it.
+const OF_YCLIENTS: &str = "YClients: ";
+/// A page that is reloaded tries WhatsApp again no more often.
+const RELOAD_PACE_MS: i64 = 5_000;
 
 /// What the reader sees now.
 pub async fn view(app: &App, id: &TenantId) -> Result<ConnectView, Error> {
@@ -36,12 +43,13 @@ async fn step(app: &App, known: &Tenant, session: Option<&SessionRow>) -> Result
     if let Some(pairing) = app.pairings.get(&known.id) {
         return Ok(pairing_step(pairing));
     }
-    let Some(session) = session.filter(|s| !s.phone.is_empty()) else {
-        return Ok(lost_step(session).unwrap_or(ConnectStep::Preparing { since: app.now() }));
-    };
-    if let Some(lost) = lost_step(Some(session)) {
+    if let Some(lost) = lost_step(session) {
         return Ok(lost);
     }
+    // A number of which nothing is linked any more says nothing.
+    let Some(session) = session.filter(|s| s.state.is_linked() && !s.phone.is_empty()) else {
+        return Ok(ConnectStep::Preparing { since: app.now() });
+    };
     let key = app.keys.of(&known.id).await?;
     let phone = Phone::parse(&format!("+{}", key.open_text("wa_session", "phone", &session.phone)?));
     let phone = phone.map(|p| p.international()).unwrap_or_default();
@@ -53,7 +61,7 @@ async fn step(app: &App, known: &Tenant, session: Option<&SessionRow>) -> Result
                 None => ConnectStep::Linked { phone, name },
             }
         }
-        TenantState::Configuring => configuring_step(app, &known.id).await?,
+        TenantState::Configuring => configuring_step(app, &known.id, return_url).await?,
         _ if just_activated(app, known) => {
             ConnectStep::Active { phone, name, preview: preview(app, known), return_url }
         }
@@ -79,7 +87,7 @@ fn pairing_step(pairing: Pairing) -> ConnectStep {
         Pairing::Code { code, expires_at } => ConnectStep::Code { code, expires_at: Some(expires_at) },
         Pairing::Exhausted { minutes } => ConnectStep::QrExhausted { minutes },
         Pairing::Scanned => ConnectStep::Linking,
-        Pairing::Refused { why } => ConnectStep::Refused { why, lost: None, until: None },
+        Pairing::Refused { why, .. } => ConnectStep::Refused { why, lost: None, until: None },
     }
 }
 
@@ -95,10 +103,32 @@ fn lost_step(session: Option<&SessionRow>) -> Option<ConnectStep> {
     Some(ConnectStep::Refused { why, lost: Some(lost), until: session.until })
 }
 
-async fn configuring_step(app: &App, id: &TenantId) -> Result<ConnectStep, Error> {
-    let parts = catalog::list_progress(&mut app.db.read().await?, id).await?;
+async fn configuring_step(app: &App, id: &TenantId, return_url: String) -> Result<ConnectStep, Error> {
+    let mut conn = app.db.read().await?;
+    let job = job::find(&mut conn, id, enqueue::CONFIGURE, id.as_str()).await?;
+    if let Some(failed) = job.and_then(|job| failed_step(job, return_url)) {
+        return Ok(failed);
+    }
+    let parts = catalog::list_progress(&mut conn, id).await?;
     let done = parts.iter().all(|part| part.finished);
     Ok(if done { ConnectStep::Activating } else { ConnectStep::Syncing { parts } })
+}
+
+/// What there is to say of an activation that does not get on. One failure is no news: it is mended in two seconds, or a second
+/// one follows.
+fn failed_step(job: JobRow, return_url: String) -> Option<ConnectStep> {
+    let error = job.last_error.unwrap_or_default();
+    let says = |known: yclients::Error| error == Error::Crm(known).to_string();
+    if says(yclients::Error::LicenceExpired) {
+        return Some(ConnectStep::LicenceExpired { return_url });
+    }
+    // A token of ours that is not taken is nothing an owner could wait for.
+    if job.state == "parked" || says(yclients::Error::Unauthorised) {
+        // Support finds the job by it.
+        return Some(ConnectStep::OurFault { request_id: job.id });
+    }
+    (job.attempt > 1 && error.starts_with(OF_YCLIENTS))
+        .then_some(ConnectStep::YclientsSilent { linked: true })
 }
 
 fn just_activated(app: &App, known: &Tenant) -> bool {
@@ -127,10 +157,18 @@ fn preview(app: &App, known: &Tenant) -> String {
     app.tenants.wording(known.salon_id).render(known.locale, set, MessageKind::Confirmation, &filling)
 }
 
-/// A page is open for this salon: a code is made ready when there is something to link.
+/// A page is open for this salon: a code is made ready when there is something to link, and WhatsApp is tried again when it did
+/// not answer the last time.
 pub async fn page_opened(app: &App, id: &TenantId) -> Result<(), Error> {
-    let needs_phone = matches!(view(app, id).await?.step, ConnectStep::Preparing { .. });
-    if needs_phone && app.pairings.get(id).is_none() {
+    let step = view(app, id).await?.step;
+    let begins = match (step, app.pairings.get(id)) {
+        (ConnectStep::Preparing { .. }, None) => true,
+        (ConnectStep::Refused { why: Refusal::Unreachable, .. }, Some(Pairing::Refused { at, .. })) => {
+            app.now().since(at) >= RELOAD_PACE_MS
+        }
+        _ => false,
+    };
+    if begins {
         pair(app, id, PairBy::Qr).await?;
     }
     Ok(())
@@ -157,17 +195,41 @@ async fn guard_unlinked(app: &App, id: &TenantId) -> Result<(), Error> {
     if linked { Err(Error::Rejected("already_linked")) } else { Ok(()) }
 }
 
-/// "Try again": rings whatever the installation waits for.
+/// "Try again": a linking that was refused begins anew, a linked session that rests is called back, and else whatever the
+/// installation waits for is rung.
 pub async fn try_again(app: &App, id: &TenantId) -> Result<(), Error> {
-    let now = app.now();
-    let mut conn = app.db.begin().await?;
-    let known = tenant::find(&mut conn, id).await?.ok_or(Error::NotFound)?.tenant;
+    let known = tenants_of(app, id).await?.tenant;
+    // Of a salon that is frozen or gone the page says nothing else, and the status is what can change it.
+    if !matches!(known.state, TenantState::Frozen | TenantState::Uninstalled) {
+        if let Some(Pairing::Refused { .. }) = app.pairings.get(id) {
+            return pair(app, id, PairBy::Qr).await;
+        }
+        let session = wa_session::find(&mut app.db.read().await?, id).await?;
+        if let Some(lost) = session.filter(|s| lost_step(Some(s)).is_some() && s.state.is_linked()) {
+            return sessions::wake(app, id, &lost).await;
+        }
+    }
     let kind = match known.state {
         TenantState::WhatsappConnected | TenantState::Configuring => enqueue::CONFIGURE,
         _ => enqueue::CHECK_STATUS,
     };
+    let now = app.now();
+    let mut conn = app.db.begin().await?;
+    job::drop_parked(&mut conn, id, kind, id.as_str()).await?;
     enqueue::installation(&mut conn, kind, id, now, now).await?;
     conn.commit().await?;
     app.ring();
+    app.bus.tell(id, News::View);
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_of_yclients_is_known_by_its_beginning() {
+        assert!(Error::Crm(yclients::Error::Unauthorised).to_string().starts_with(OF_YCLIENTS));
+        assert!(!Error::Overloaded.to_string().starts_with(OF_YCLIENTS));
+    }
 }

@@ -42,6 +42,12 @@ pub fn absorb_subject(subject: &str) -> Option<(TenantId, &str, i64)> {
     Some((tenant, resource, parts.next()?.parse().ok()?))
 }
 
+/// What a tenant's phone does, one thing at a time.
+#[must_use]
+pub fn session_lane(tenant: &TenantId) -> String {
+    format!("{tenant}:session")
+}
+
 /// One phone never sends two things at once: the lane is the tenant's session.
 pub async fn send(
     conn: &mut Conn,
@@ -50,7 +56,7 @@ pub async fn send(
     run_at: UnixMs,
     now: UnixMs,
 ) -> Result<(), Error> {
-    let job = new(Some(tenant), SEND, id.to_string(), format!("{tenant}:session"), run_at, now);
+    let job = new(Some(tenant), SEND, id.to_string(), session_lane(tenant), run_at, now);
     Ok(job::enqueue(conn, &job).await?)
 }
 
@@ -71,10 +77,9 @@ pub async fn absorb_again(
     conn: &mut Conn,
     tenant: &TenantId,
     record: RecordId,
-    run_at: UnixMs,
     now: UnixMs,
 ) -> Result<(), Error> {
-    Ok(job::enqueue(conn, &absorb_job(tenant, "record", record.0, run_at, now)).await?)
+    Ok(job::enqueue(conn, &absorb_job(tenant, "record", record.0, now, now)).await?)
 }
 
 fn new(

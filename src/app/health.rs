@@ -78,7 +78,7 @@ pub async fn of(app: &App, id: &TenantId) -> Result<Health, Error> {
         problems.push(Problem {
             code: "job_parked",
             what: format!("{}: {}", job.kind, job.last_error.as_deref().unwrap_or("no reason kept")),
-            what_to_do: "Mend the cause, then press \"try again\" on the connect page",
+            what_to_do: "Mend the cause; it is tried again at the next start and every six hours",
         });
     }
     let light = light(known.state, session_state, yclients, &problems);

@@ -8,7 +8,8 @@ use crate::kernel::id::TenantId;
 use crate::kernel::secret::{random_hex, same};
 use crate::storage::tenant;
 
-/// Makes new webhook addresses and answers with them. The old ones are nobody's from now on.
+/// Makes new webhook addresses and answers with them. The old ones stay good until a hook comes to a new one: hooks are sent once,
+/// and whoever posts them must first be told.
 pub async fn rotate(app: &App, id: &TenantId) -> Result<Vec<String>, Error> {
     let key = app.keys.of(id).await?;
     let hook_key = random_hex(32);

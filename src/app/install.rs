@@ -18,7 +18,7 @@ use crate::kernel::locale::Locale;
 use crate::kernel::phone::Phone;
 use crate::kernel::secret::random_hex;
 use crate::storage::tenant::{self, SealedKeys, StoredTenant};
-use crate::storage::{Conn, inbox, job, record, wa_session};
+use crate::storage::{Conn, catalog, decision, inbox, job, outbox, record, wa_session};
 use crate::yclients::marketplace::{Connection, ConnectionStatus};
 use crate::yclients::signed_user::{Claims, Owner};
 
@@ -93,17 +93,35 @@ async fn open_one(
         return Err(Error::Rejected("not_installed"));
     };
     let profile = read_profile(app, salon, user).await;
-    let now = app.now();
-    let fresh = is_fresh(&connection, now);
+    finish_leaving(app, salon).await?;
+    let written = write_visit(app, salon, user, locale, &connection, &profile).await;
+    if let (Err(_), Some(stored)) = (&written, tenant::find_by_salon(&mut app.db.read().await?, salon).await?)
+    {
+        // Keys that were made for what was not written must not be found in memory.
+        app.keys.forget(&stored.tenant.id);
+    }
+    written
+}
 
+async fn write_visit(
+    app: &App,
+    salon: SalonId,
+    user: Option<&Owner>,
+    locale: Locale,
+    connection: &Connection,
+    profile: &Profile,
+) -> Result<TenantId, Error> {
+    let now = app.now();
+    let fresh = is_fresh(connection, now);
     let mut conn = app.db.begin().await?;
     let (stored, is_new) = match tenant::find_by_salon(&mut conn, salon).await? {
-        None => (create(app, &mut conn, salon, &profile, user, locale, now).await?, true),
+        None => (create(app, &mut conn, salon, profile, user, locale, now).await?, true),
         Some(stored) => (stored, false),
     };
     let id = stored.tenant.id.clone();
     if !is_new {
-        renew(app, &mut conn, &stored, &connection, &profile, now).await?;
+        tenant::set_gone(&mut conn, &id, None).await?;
+        renew(app, &mut conn, &stored, connection, profile, now).await?;
     }
     let proven =
         fresh && is_new || is_owner(app, &stored, user).await || fresh && stored.keys.owner.is_empty();
@@ -117,6 +135,17 @@ async fn open_one(
     app.ring();
     tracing::info!(tenant.id = %id, salon.id = %salon, is_new, fresh, proven, "an installation was opened");
     if proven { Ok(id) } else { Err(Error::Rejected("not_the_owner")) }
+}
+
+/// A salon that comes back before it was all gone: its old phone and keys go first, or they would be found under the new ones.
+async fn finish_leaving(app: &App, salon: SalonId) -> Result<(), Error> {
+    let stored = tenant::find_by_salon(&mut app.db.read().await?, salon).await?;
+    match stored {
+        Some(stored) if stored.tenant.state == TenantState::Uninstalled => {
+            super::lifecycle::unlink(app, &stored.tenant.id).await
+        }
+        _ => Ok(()),
+    }
 }
 
 /// A salon's name, and whether a phone is linked to it.
@@ -195,6 +224,7 @@ async fn create(
         state_since_at: now,
         activated_at: None,
         number_confirmed_at: None,
+        gone_at: None,
     };
     if tenant::insert(conn, &new, &keys).await? {
         return Ok(StoredTenant { tenant: new, keys });
@@ -259,13 +289,25 @@ async fn renew(
     match (&connection.status, known.state) {
         // Connected anew after it had gone: nothing of the old installation may be found by its old keys.
         (_, TenantState::Uninstalled) => {
+            let back = tenant::set_state(
+                conn,
+                &known.id,
+                TenantState::Uninstalled,
+                TenantState::PendingWhatsapp,
+                now,
+            );
+            if !back.await? {
+                // Two visits at once: the other one has made the keys.
+                return Ok(());
+            }
             let keys = fresh_keys(app, &known.id, None)?;
             inbox::delete_all(conn, &known.id).await?;
             record::delete_all(conn, &known.id).await?;
             job::delete_all(conn, &known.id).await?;
+            outbox::delete_all(conn, &known.id).await?;
+            decision::delete_all(conn, &known.id).await?;
+            catalog::clear_progress(conn, &known.id).await?;
             tenant::set_keys(conn, &known.id, &keys, now).await?;
-            tenant::set_state(conn, &known.id, TenantState::Uninstalled, TenantState::PendingWhatsapp, now)
-                .await?;
         }
         // Disconnected and connected again without our hearing of it: the phone is still linked, the rest is done anew.
         (ConnectionStatus::Pending, TenantState::Active | TenantState::Frozen) => {

@@ -1,7 +1,7 @@
 //! What the marketplace says of an installation: frozen, thawed, paid, gone. An event is a hint; the status is the truth.
 
 use super::error::Error;
-use super::{App, bus::News, enqueue, tenants_of};
+use super::{App, bus::News, enqueue, tenant_in, tenants_of};
 use crate::domain::tenant::{Tenant, TenantState};
 use crate::kernel::clock::UnixMs;
 use crate::kernel::crm_id::SalonId;
@@ -26,7 +26,11 @@ pub async fn accept(app: &App, salon: SalonId, event: &Event) -> Result<(), Erro
     match event {
         // Nothing goes out from this moment on; what cannot be undone waits until the status confirms it, and a status that
         // says otherwise thaws the salon again.
-        Event::Freeze | Event::Uninstall => freeze(&mut conn, &known, now).await?,
+        Event::Freeze => freeze(&mut conn, &known, now).await?,
+        Event::Uninstall => {
+            freeze(&mut conn, &known, now).await?;
+            tenant::set_gone(&mut conn, &known.id, Some(now)).await?;
+        }
         Event::Unfreeze | Event::Payment(_) | Event::Other(_) => {}
     }
     enqueue::installation(&mut conn, enqueue::CHECK_STATUS, &known.id, now, now).await?;
@@ -82,7 +86,17 @@ pub async fn check_status(app: &App, id: &TenantId) -> Result<(), Error> {
     let now = app.now();
     let mut conn = app.db.begin().await?;
     tenant::mark_checked(&mut conn, id, now).await?;
+    // While we asked, an event may have said more.
+    let known = tenant_in(app, &mut conn, id).await?.tenant;
+    if status.is_some() {
+        tenant::set_gone(&mut conn, id, None).await?;
+    }
     match (status, known.state) {
+        (None, _) if now < known.believed_gone_at(now) => {
+            tracing::warn!(tenant.id = %id, salon.id = %known.salon_id, "YClients says that we are not installed; nobody told us so");
+            tenant::set_gone(&mut conn, id, Some(known.believed_gone_at(now))).await?;
+            freeze(&mut conn, &known, now).await?;
+        }
         (None, _) => {
             tenant::set_state(&mut conn, id, known.state, TenantState::Uninstalled, now).await?;
             hold(&mut conn, &known, now).await?;
@@ -106,16 +120,17 @@ pub async fn check_status(app: &App, id: &TenantId) -> Result<(), Error> {
 /// The job after an uninstall: the phone is really unlinked, then every key of the salon is destroyed.
 pub async fn unlink(app: &App, id: &TenantId) -> Result<(), Error> {
     let known = tenants_of(app, id).await?;
-    if known.tenant.state != TenantState::Uninstalled {
+    if known.tenant.state != TenantState::Uninstalled || known.keys.data_key.is_empty() {
         return Ok(());
     }
-    if !known.keys.data_key.is_empty() {
-        app.gateway()?.logout(id).await?;
-    }
+    app.gateway()?.logout(id).await?;
     let now = app.now();
     let mut conn = app.db.begin().await?;
+    // Unlinking takes a while: the owner may have connected the salon again.
+    if !tenant::destroy_keys(&mut conn, id, &known.keys.data_key, now).await? {
+        return Ok(());
+    }
     wa_session::forget(&mut conn, id, "uninstalled", now).await?;
-    tenant::destroy_keys(&mut conn, id, now).await?;
     conn.commit().await?;
     app.keys.forget(id);
     app.addresses.forget();

@@ -35,9 +35,10 @@ pub use error::Error;
 use crate::kernel::clock::{Clock, UnixMs};
 use crate::kernel::crm_id::SalonId;
 use crate::kernel::id::TenantId;
+use crate::kernel::locale::Locale;
 use crate::kernel::secret::Secret;
-use crate::storage::Db;
 use crate::storage::tenant::{self, StoredTenant};
+use crate::storage::{Conn, Db};
 use crate::whatsapp::gateway::Gateway;
 use crate::yclients::YclientsApi;
 
@@ -123,9 +124,19 @@ impl App {
     }
 }
 
-/// A tenant that must exist.
+/// A tenant that must exist, with the language its clients are written to.
 pub(crate) async fn tenants_of(app: &App, id: &TenantId) -> Result<StoredTenant, Error> {
-    tenant::find(&mut app.db.read().await?, id).await?.ok_or(Error::NotFound)
+    tenant_in(app, &mut app.db.read().await?, id).await
+}
+
+/// The same inside a unit of work.
+pub(crate) async fn tenant_in(app: &App, conn: &mut Conn, id: &TenantId) -> Result<StoredTenant, Error> {
+    let mut stored = tenant::find(conn, id).await?.ok_or(Error::NotFound)?;
+    let known = &mut stored.tenant;
+    let ruled = app.tenants.rules(known.salon_id).language;
+    let own = Locale::of_text(&format!("{} {}", known.title, known.address));
+    known.locale = ruled.or(own).unwrap_or(known.locale);
+    Ok(stored)
 }
 
 /// The CRM's number of a tenant's salon.

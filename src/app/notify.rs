@@ -1,12 +1,12 @@
 //! Trip 2, the end: one message of the outbox goes out, once.
 //!
 //! (a) load and look again whether it is still wanted; (b) commit that an attempt begins, and with it what the client will
-//! know; (c) hand it to WhatsApp; (d) commit how that went. A process that dies between (b) and (d) leaves the row `sending`:
-//! whoever finds it waits for a sign from WhatsApp (ack, receipt) and otherwise calls it uncertain, for a person to settle. It is
-//! never silently sent again.
+//! know; (c) hand it to WhatsApp; (d) commit how that went. A process that dies between (b) and (d), or a WhatsApp that does not
+//! say whether it took the message, leaves the row `sending`: whoever finds it waits for a sign from WhatsApp (ack, receipt) and
+//! otherwise calls it uncertain, for a person to settle. It is never silently sent again.
 
 use super::error::Error;
-use super::{App, bus::News, tenants_of};
+use super::{App, bus::News, enqueue, tenants_of};
 use crate::domain::message::{MessageKind, OutboxState, Ticks};
 use crate::domain::session::SessionState;
 use crate::domain::tenant::TenantState;
@@ -16,13 +16,16 @@ use crate::kernel::id::{OutboxId, TenantId};
 use crate::kernel::phone::Phone;
 use crate::kernel::seal::DataKey;
 use crate::storage::outbox::{self, OutboxRow};
-use crate::storage::{Conn, decision, record};
+use crate::storage::{Conn, decision, job, record, wa_session};
 use crate::whatsapp;
 use crate::whatsapp::gateway::Outgoing;
 
 /// How long a sign may take that a message left which we were sending when we died.
 const SIGN_WAIT_MS: i64 = 20_000;
-const OFFLINE_WAIT_MS: i64 = 5_000;
+/// A session that comes online hurries what waits for it; this is for the look that just missed it.
+const OFFLINE_WAIT_MS: i64 = 30_000;
+/// Somebody has to do something first.
+const UNLINKED_WAIT_MS: i64 = 5 * 60_000;
 
 /// What the job does next.
 #[derive(Debug, PartialEq, Eq)]
@@ -57,8 +60,10 @@ pub async fn send(app: &App, id: &TenantId, outbox_id: &OutboxId) -> Result<Sent
         return Ok(Sent::Wait(row.not_before.since(now)));
     }
     let gateway = app.gateway()?;
-    if gateway.state(id) != Some(SessionState::Online) {
-        return Ok(Sent::Wait(OFFLINE_WAIT_MS));
+    match gateway.state(id) {
+        Some(SessionState::Online) => {}
+        Some(SessionState::Offline | SessionState::Halted) => return put_off(app, id, OFFLINE_WAIT_MS).await,
+        _ => return put_off(app, id, UNLINKED_WAIT_MS).await,
     }
     let key = app.keys.of(id).await?;
     let to = key.open_text("outbox", "recipient", &row.recipient)?;
@@ -88,6 +93,15 @@ pub async fn send(app: &App, id: &TenantId, outbox_id: &OutboxId) -> Result<Sent
     }
 }
 
+/// All that waits for this session waits together: one look for a salon, not one for each message.
+async fn put_off(app: &App, id: &TenantId, ms: i64) -> Result<Sent, Error> {
+    let now = app.now();
+    let mut conn = app.db.begin().await?;
+    job::put_off_all(&mut conn, id, &enqueue::session_lane(id), now.plus_ms(ms), now).await?;
+    conn.commit().await?;
+    Ok(Sent::Wait(ms))
+}
+
 /// Why a planned message is not to be sent after all.
 async fn still_wanted(
     app: &App,
@@ -113,19 +127,21 @@ async fn still_wanted(
 async fn begin(app: &App, key: &DataKey, id: &TenantId, row: &OutboxRow) -> Result<bool, Error> {
     let now = app.now();
     let mut conn = app.db.begin().await?;
-    if !outbox::begin_sending(&mut conn, id, &row.id, now).await? {
-        return Ok(false);
-    }
+    // The record first, as everywhere: two that each hold what the other wants would wait in a circle.
     if let (Some(record_id), false) = (row.record, row.told.is_empty()) {
         let told = key.open("outbox_told", &row.intent, &row.told)?;
         let sealed = key.seal("told", &record_id.to_string(), &told);
         record::set_told(&mut conn, id, record_id, &sealed, now).await?;
     }
+    if !outbox::begin_sending(&mut conn, id, &row.id, now).await? {
+        return Ok(false);
+    }
     conn.commit().await?;
     Ok(true)
 }
 
-/// The library answered with an error: what never left goes back to waiting, what can never leave has failed.
+/// The library answered with an error: what never left goes back to waiting, what can never leave has failed, and what may have
+/// left is not touched.
 async fn refused(
     app: &App,
     id: &TenantId,
@@ -134,6 +150,8 @@ async fn refused(
 ) -> Result<Sent, Error> {
     use whatsapp::error::Error as Wa;
     let reason = match &error {
+        // Left `sending`: it is settled like a message whose process died, by a sign or by a person.
+        Wa::Unclear => return Ok(Sent::Wait(SIGN_WAIT_MS)),
         Wa::NotOnWhatsApp => "not_on_whatsapp",
         Wa::Banned => "banned",
         Wa::NotPaired | Wa::LoggedOut => "not_linked",
@@ -145,15 +163,36 @@ async fn refused(
         return Ok(Sent::Done);
     }
     // Nothing was handed over. What the client would have known is taken back with the attempt.
-    let key = app.keys.of(id).await?;
-    let mut conn = app.db.begin().await?;
-    take_back(app, &key, &mut conn, id, row).await?;
-    outbox::settle(&mut conn, id, &row.id, OutboxState::Planned, reason, app.now()).await?;
-    conn.commit().await?;
+    if give_back(app, id, row, reason).await? {
+        return Ok(Sent::Done);
+    }
     match error.retry() {
         Retry::Never => Ok(Sent::Wait(60_000)),
         _ => Err(error.into()),
     }
+}
+
+/// Puts an attempt back to waiting. When the record has changed meanwhile, what was planned on top of this message is nonsense
+/// without it, and going first it would be contradicted by it: both are withdrawn, and the record is planned anew (`true`).
+async fn give_back(app: &App, id: &TenantId, row: &OutboxRow, reason: &str) -> Result<bool, Error> {
+    let (key, now) = (app.keys.of(id).await?, app.now());
+    let mut conn = app.db.begin().await?;
+    take_back(app, &key, &mut conn, id, row).await?;
+    let overtaken = match row.record {
+        Some(record_id) => !outbox::withdraw(&mut conn, id, record_id, &row.intent, now).await?.is_empty(),
+        None => false,
+    };
+    let (state, reason) =
+        if overtaken { (OutboxState::Cancelled, "superseded") } else { (OutboxState::Planned, reason) };
+    outbox::settle(&mut conn, id, &row.id, state, reason, now).await?;
+    if let (true, Some(record_id)) = (overtaken, row.record) {
+        enqueue::absorb_again(&mut conn, id, record_id, now).await?;
+    }
+    conn.commit().await?;
+    if overtaken {
+        app.ring_for(enqueue::ABSORB);
+    }
+    Ok(overtaken)
 }
 
 /// Undoes what [`begin`] noted of the client's knowledge, when it is still the last thing noted.
@@ -179,13 +218,18 @@ async fn take_back(
     Ok(())
 }
 
-/// A message that was being sent when the process died.
+/// A message that was being sent when the process died, or of which nobody can say whether it left.
 async fn settle_interrupted(app: &App, id: &TenantId, row: &OutboxRow, now: UnixMs) -> Result<Sent, Error> {
     if row.ticks > Ticks::None {
         settle(app, id, row, OutboxState::Sent, "seen_by_receipt").await?;
         return Ok(Sent::Done);
     }
-    if now.since(row.updated_at) < SIGN_WAIT_MS {
+    // A sign can come only to a session that is there, and what came meanwhile comes just after it connects.
+    let session = wa_session::find(&mut app.db.read().await?, id).await?;
+    let listening = session.is_some_and(|s| {
+        s.state == SessionState::Online && now.since(s.changed_at.max(row.updated_at)) >= SIGN_WAIT_MS
+    });
+    if !listening && row.deadline > now {
         return Ok(Sent::Wait(SIGN_WAIT_MS));
     }
     settle(app, id, row, OutboxState::Uncertain, "interrupted").await?;
@@ -238,16 +282,17 @@ pub async fn acknowledged(
                 463 => "reach_out_locked".to_owned(),
                 code => format!("refused_{code}"),
             };
-            if outbox::mark_refused(&mut conn, id, message_id, &reason, now).await? {
-                take_back(app, &key, &mut conn, id, &row).await?;
-                let new = decision::NewDecision {
-                    record: row.record,
-                    verb: "failed",
-                    reason: &reason,
-                    outbox: Some(&row.id),
-                };
-                decision::insert(&mut conn, id, new, now).await?;
+            take_back(app, &key, &mut conn, id, &row).await?;
+            if !outbox::mark_refused(&mut conn, id, message_id, &reason, now).await? {
+                return Ok(());
             }
+            let new = decision::NewDecision {
+                record: row.record,
+                verb: "failed",
+                reason: &reason,
+                outbox: Some(&row.id),
+            };
+            decision::insert(&mut conn, id, new, now).await?;
         }
     }
     Ok(conn.commit().await?)

@@ -5,7 +5,7 @@ use super::{App, enqueue};
 use crate::kernel::clock::UnixMs;
 use crate::kernel::crm_id::RecordId;
 use crate::kernel::id::TenantId;
-use crate::storage::{Conn, record};
+use crate::storage::{Conn, job, record};
 
 /// Records rung for at once. Each page comes later than the one before it, so that hooks are not kept waiting.
 const PAGE: i64 = 200;
@@ -18,7 +18,7 @@ pub async fn replan_upcoming(_app: &App, conn: &mut Conn, id: &TenantId, now: Un
     loop {
         let page = record::list_upcoming(conn, id, after, PAGE).await?;
         for (_, record) in &page {
-            enqueue::absorb_again(conn, id, *record, run_at, now).await?;
+            job::enqueue(conn, &enqueue::absorb_job(id, "record", record.0, run_at, now)).await?;
         }
         let Some(last) = page.last().filter(|_| page.len() as i64 == PAGE) else { return Ok(()) };
         (after, run_at) = (*last, run_at.plus_ms(PAGE_MS));

@@ -13,6 +13,7 @@ use crate::kernel::fault::{Fault as _, Retry};
 use crate::kernel::id::TenantId;
 use crate::kernel::phone::Phone;
 use crate::kernel::secret::hmac_sha256;
+use crate::storage::wa_session::SessionRow;
 use crate::storage::{job, tenant, wa_session};
 use crate::whatsapp::gateway::Sink;
 
@@ -38,8 +39,10 @@ pub enum Pairing {
         minutes: u32,
     },
     Scanned,
+    /// Stays until a person asks again: what WhatsApp does not want to be asked for is not asked for by itself.
     Refused {
         why: Refusal,
+        at: UnixMs,
     },
 }
 
@@ -84,7 +87,7 @@ pub async fn pair(app: &App, id: &TenantId, how: PairBy) -> Result<(), Error> {
     let begun = app.gateway()?.pair(id, how).await;
     if let Err(error) = begun {
         tracing::warn!(tenant.id = %id, %error, "linking could not begin");
-        app.pairings.set(id, Pairing::Refused { why: Refusal::Unreachable });
+        app.pairings.set(id, Pairing::Refused { why: Refusal::Unreachable, at: app.now() });
         app.bus.tell(id, News::View);
     }
     Ok(())
@@ -113,6 +116,23 @@ pub async fn relink(app: &App, id: &TenantId) -> Result<(), Error> {
     pair(app, id, PairBy::Qr).await
 }
 
+/// "Try again" on a linked session that rests. A ban whose end is known is waited out; one without an end may have been lifted
+/// on the phone meanwhile, and a person who says so is believed once a minute.
+pub async fn wake(app: &App, id: &TenantId, session: &SessionRow) -> Result<(), Error> {
+    const KNOCK_EVERY_MS: i64 = 60_000;
+    let now = app.now();
+    let gateway = app.gateway()?;
+    match (session.state, session.until) {
+        (SessionState::Banned, Some(until)) if until > now => {}
+        (SessionState::Banned, None) if now.since(session.changed_at) < KNOCK_EVERY_MS => {}
+        // Restoring is what happens by itself, and a session keeps quiet then.
+        (SessionState::Banned, None) => gateway.pair(id, PairBy::Qr).await?,
+        _ => gateway.restore(id).await?,
+    }
+    app.bus.tell(id, News::View);
+    Ok(())
+}
+
 /// The job: brings one linked session back.
 pub async fn restore(app: &App, id: &TenantId) -> Result<(), Error> {
     let session = wa_session::find(&mut app.db.read().await?, id).await?;
@@ -122,14 +142,15 @@ pub async fn restore(app: &App, id: &TenantId) -> Result<(), Error> {
     Ok(())
 }
 
-/// Rings for every linked session after a start, the most urgent first. Leases of the sessions' lanes pace them.
+/// Rings for every linked session after a start, the most urgent first, and for a banned one when its ban ends. Leases of the
+/// sessions' lanes pace them.
 pub async fn restore_all(app: &App) -> Result<usize, Error> {
     let linked = wa_session::list_linked(&mut app.db.read().await?).await?;
     for (place, chunk) in linked.chunks(50).enumerate() {
         let now = app.now();
         let mut conn = app.db.begin().await?;
-        for id in chunk {
-            let run_at = now.plus_ms(i64::try_from(place).unwrap_or(0) * 50);
+        for (id, rests_until) in chunk {
+            let run_at = now.plus_ms(i64::try_from(place).unwrap_or(0) * 50).max(*rests_until);
             enqueue::installation(&mut conn, enqueue::RESTORE, id, run_at, now).await?;
         }
         conn.commit().await?;
@@ -177,8 +198,12 @@ impl AppSink {
 async fn take(app: &App, id: &TenantId, event: SessionEvent) -> Result<(), Error> {
     match event {
         SessionEvent::Qr { code, number, of, expires_at } => {
-            // A linking by number draws codes too; the reader asked for the other way.
-            if !matches!(app.pairings.get(id), Some(Pairing::CodeAsked | Pairing::Code { .. })) {
+            // A linking by number draws codes too, and so does one whose code was refused; the reader asked for the other way,
+            // or has a refusal to read.
+            if !matches!(
+                app.pairings.get(id),
+                Some(Pairing::CodeAsked | Pairing::Code { .. } | Pairing::Refused { .. })
+            ) {
                 app.pairings.set(id, Pairing::Qr { raw: code, number, of, expires_at });
             }
         }
@@ -186,14 +211,21 @@ async fn take(app: &App, id: &TenantId, event: SessionEvent) -> Result<(), Error
             app.pairings.set(id, Pairing::Code { code, expires_at });
         }
         SessionEvent::QrExhausted => {
-            // One code of a minute and five of twenty seconds.
-            app.pairings.set(id, Pairing::Exhausted { minutes: 3 });
+            let stays = match app.pairings.get(id) {
+                Some(Pairing::Code { expires_at, .. }) => expires_at > app.now(),
+                Some(Pairing::Refused { .. }) => true,
+                _ => false,
+            };
+            if !stays {
+                // One code of a minute and five of twenty seconds.
+                app.pairings.set(id, Pairing::Exhausted { minutes: 3 });
+            }
         }
         SessionEvent::Scanned => app.pairings.set(id, Pairing::Scanned),
         SessionEvent::Linked { phone, name } => linked(app, id, &phone, &name).await?,
         SessionEvent::PairingRefused { why, detail } => {
             tracing::warn!(tenant.id = %id, ?why, detail, "WhatsApp refused to link");
-            app.pairings.set(id, Pairing::Refused { why });
+            app.pairings.set(id, Pairing::Refused { why, at: app.now() });
         }
         SessionEvent::State { state, reason, until } => changed(app, id, state, &reason, until).await?,
         SessionEvent::Ack { message_id, error } => notify::acknowledged(app, id, &message_id, error).await?,
@@ -247,7 +279,7 @@ async fn changed(
     let mut conn = app.db.begin().await?;
     wa_session::set_state(&mut conn, id, state, reason, until, now).await?;
     if state == SessionState::Online {
-        job::hurry_all(&mut conn, id, enqueue::SEND, now).await?;
+        job::hurry_all(&mut conn, id, &enqueue::session_lane(id), now).await?;
     }
     conn.commit().await?;
     match state {
@@ -259,6 +291,12 @@ async fn changed(
             app.pairings.clear(id);
             tracing::warn!(tenant.id = %id, state = state.as_str(), reason, "a session was lost");
             metrics::counter!("salonbridge_sessions_lost_total", "state" => state.as_str()).increment(1);
+        }
+        // Somebody asked to link what is linked: it comes back by itself, and no code will ever replace "preparing".
+        SessionState::Offline | SessionState::Halted
+            if matches!(app.pairings.get(id), Some(Pairing::Starting { .. })) =>
+        {
+            app.pairings.clear(id);
         }
         _ => {}
     }

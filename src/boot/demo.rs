@@ -204,7 +204,7 @@ fn home_links(crm: &str, wa: &str) -> Vec<(Locale, HomeLink)> {
                 ("1. Маркетплейс", "Установите приложение в салон: откроется страница подключения с кодом"),
                 (
                     "2. Телефон салона",
-                    "Привяжите его по номеру +7 900 000-00-99: код со страницы подключения введите здесь",
+                    "Нажмите «Сканировать» и снимите с экрана код страницы подключения, или вставьте его снимок",
                 ),
                 ("3. Журнал салона", "Создайте запись, перенесите её, удалите"),
                 ("4. Телефон клиента", "Сюда приходят сообщения; на них можно ответить"),
@@ -216,7 +216,7 @@ fn home_links(crm: &str, wa: &str) -> Vec<(Locale, HomeLink)> {
                 ("1. Marketplace", "Install the app into the salon: the connect page opens with a code"),
                 (
                     "2. The salon's phone",
-                    "Link it by its number +7 900 000-00-99: type the connect page's code here",
+                    "Press Scan and take the connect page's code from the screen, or paste a screenshot",
                 ),
                 ("3. The salon's journal", "Create a booking, move it, delete it"),
                 ("4. The client's phone", "Messages arrive here, and can be answered"),

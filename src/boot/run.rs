@@ -71,6 +71,7 @@ pub async fn start_built(
     let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
     let address = listener.local_addr()?;
     worker::reap_own(&app).await?;
+    worker::unpark(&app, app.now()).await?;
     // Hooks are committed for as long as some may still come in.
     let served = CancellationToken::new();
     // Two batches may commit side by side where the database can: one fills the disk's wait of the other.

@@ -80,6 +80,10 @@ pub enum ConnectStep {
     YclientsSilent {
         linked: bool,
     },
+    /// The salon has not paid YClients, and it tells us nothing until it has.
+    LicenceExpired {
+        return_url: String,
+    },
     OurFault {
         request_id: String,
     },
@@ -124,6 +128,7 @@ impl ConnectStep {
             Self::NotInstalled => "not_installed",
             Self::Frozen { .. } => "frozen",
             Self::YclientsSilent { .. } => "yclients_silent",
+            Self::LicenceExpired { .. } => "licence_expired",
             Self::OurFault { .. } => "our_fault",
         }
     }

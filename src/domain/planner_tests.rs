@@ -45,7 +45,7 @@ fn olgas(id: i64, phone: &str) -> Record {
 }
 
 fn leave(record: &Record, told: &Told) -> Option<Told> {
-    let rules = Rules { settle_ms: 0, min_shift_minutes: 10, wording: "plain".into() };
+    let rules = Rules { settle_ms: 0, min_shift_minutes: 10, wording: "plain".into(), language: None };
     farewell(situation(record, Some(told), &rules))
 }
 
@@ -66,7 +66,7 @@ fn decide(record: &Record, told: Option<&Told>) -> Plan {
 }
 
 fn decide_in(record: &Record, told: Option<&Told>, tenant: TenantState, min_shift_minutes: i64) -> Plan {
-    let rules = Rules { settle_ms: 0, min_shift_minutes, wording: "plain".into() };
+    let rules = Rules { settle_ms: 0, min_shift_minutes, wording: "plain".into(), language: None };
     plan(Situation { tenant, ..situation(record, told, &rules) })
 }
 
@@ -274,7 +274,7 @@ fn a_past_visit_is_not_cancelled_to_the_client() {
 
 #[test]
 fn what_was_arranged_before_the_salon_came_is_adopted_and_its_changes_are_told() {
-    let rules = Rules { settle_ms: 0, min_shift_minutes: 1, wording: "plain".into() };
+    let rules = Rules { settle_ms: 0, min_shift_minutes: 1, wording: "plain".into(), language: None };
     let mut record = anna();
     record.created_at = Some(UnixMs(10));
     let situation = Situation {

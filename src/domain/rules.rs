@@ -2,6 +2,8 @@
 
 use serde::Deserialize;
 
+use crate::kernel::locale::Locale;
+
 /// Rules in force for one salon.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rules {
@@ -11,6 +13,8 @@ pub struct Rules {
     pub min_shift_minutes: i64,
     /// Which set of texts: `plain` or `festive`.
     pub wording: String,
+    /// The language clients are written to; `None`: the one the salon's own name and address are written in.
+    pub language: Option<Locale>,
 }
 
 /// One rules file: every key may be missing, none may be misspelt.
@@ -20,6 +24,7 @@ pub struct RulesFile {
     settle_ms: Option<i64>,
     min_shift_minutes: Option<i64>,
     wording: Option<String>,
+    language: Option<String>,
 }
 
 const DEFAULTS: &str = include_str!("../../tenants/_default/rules.toml");
@@ -27,17 +32,24 @@ const DEFAULTS: &str = include_str!("../../tenants/_default/rules.toml");
 impl Rules {
     /// What every salon starts from.
     pub fn defaults() -> Result<Self, String> {
-        let start = Self { settle_ms: 3000, min_shift_minutes: 1, wording: "plain".to_owned() };
+        let start =
+            Self { settle_ms: 3000, min_shift_minutes: 1, wording: "plain".to_owned(), language: None };
         start.with(DEFAULTS)
     }
 
     /// These rules with a file's own put over them.
     pub fn with(&self, text: &str) -> Result<Self, String> {
         let file: RulesFile = toml::from_str(text).map_err(|e| e.message().to_owned())?;
+        let language = match file.language.as_deref() {
+            None => self.language,
+            Some("auto") => None,
+            Some(code) => Some(Locale::parse(code).ok_or("language must be \"auto\", \"ru\" or \"en\"")?),
+        };
         let rules = Self {
             settle_ms: file.settle_ms.unwrap_or(self.settle_ms),
             min_shift_minutes: file.min_shift_minutes.unwrap_or(self.min_shift_minutes),
             wording: file.wording.unwrap_or_else(|| self.wording.clone()),
+            language,
         };
         if !(0..=60_000).contains(&rules.settle_ms) {
             return Err("settle_ms must lie between 0 and 60000".to_owned());
@@ -58,12 +70,17 @@ mod tests {
         let rules = Rules::defaults().expect("shipped defaults");
         let own = rules.with("min_shift_minutes = 15").expect("valid");
         assert_eq!((own.min_shift_minutes, own.settle_ms), (15, rules.settle_ms));
+        let english = rules.with("language = 'en'").expect("valid");
+        assert_eq!((rules.language, english.language), (None, Some(Locale::En)));
+        assert_eq!(english.with("language = 'auto'").expect("valid").language, None);
     }
 
     #[test]
     fn misspelt_and_senseless_rules_are_refused() {
         let rules = Rules::defaults().expect("shipped defaults");
-        for text in ["min_shift = 5", "settle_ms = -1", "min_shift_minutes = 0", "settle_ms = 'x'"] {
+        for text in
+            ["min_shift = 5", "settle_ms = -1", "min_shift_minutes = 0", "language = 'de'", "settle_ms = 'x'"]
+        {
             assert!(rules.with(text).is_err(), "{text}");
         }
     }

@@ -69,7 +69,19 @@ impl SessionState {
             Self::Online | Self::Offline | Self::Replaced | Self::Banned | Self::Outdated | Self::Halted
         )
     }
+
+    /// From when on a session in this state since `changed_at` may be started by itself: knocking during a ban makes it longer.
+    #[must_use]
+    pub fn rests_until(self, until: Option<UnixMs>, changed_at: UnixMs) -> UnixMs {
+        match self {
+            Self::Banned => until.unwrap_or(changed_at.plus_ms(BAN_LOOK_MS)),
+            _ => changed_at,
+        }
+    }
 }
+
+/// A ban without a known end is looked at again after so long.
+pub const BAN_LOOK_MS: i64 = 3_600_000;
 
 /// How the owner links the phone.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -83,6 +83,20 @@ pub struct Tenant {
     pub state_since_at: UnixMs,
     pub activated_at: Option<UnixMs>,
     pub number_confirmed_at: Option<UnixMs>,
+    /// From then on "not installed" is believed.
+    pub gone_at: Option<UnixMs>,
+}
+
+/// One wrong answer must not unlink phones that people linked by hand: a status alone is believed only when it has said the same
+/// for so long. An uninstall that was told of is believed at once.
+pub const DOUBT_MS: i64 = 24 * 3_600_000;
+
+impl Tenant {
+    /// When "not installed", read from the marketplace now, is to be believed.
+    #[must_use]
+    pub fn believed_gone_at(&self, now: UnixMs) -> UnixMs {
+        self.gone_at.unwrap_or(now.plus_ms(DOUBT_MS))
+    }
 }
 
 #[cfg(test)]

@@ -10,13 +10,19 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::kinds::{self, KINDS, Kind, Outcome};
-use crate::app::enqueue::POLL_MS;
+use crate::app::bus::News;
+use crate::app::enqueue::{self, POLL_MS};
 use crate::app::{App, Error, lifecycle};
 use crate::kernel::clock::UnixMs;
+use crate::kernel::id::TenantId;
 use crate::kernel::secret::random_hex;
 use crate::storage::job::{self, JobRow};
 use crate::storage::{Conn, inbox};
 
+/// What was parked may have been mended: it is tried again after so long.
+const PARKED_MS: i64 = 6 * 3_600_000;
+/// A hook that waits longer than this, and has no job, was forgotten.
+const FORGOTTEN_MS: i64 = 60_000;
 /// A run is given up for dead when it did not settle or renew for so long.
 const LEASE_MS: i64 = 60_000;
 /// Looked at least so often, though nothing rang.
@@ -94,7 +100,7 @@ async fn until_due(app: &App, kind: &str) -> Duration {
     }
 }
 
-async fn run_one(app: &App, token: &str, row: &JobRow) {
+async fn run_one(app: &Arc<App>, token: &str, row: &JobRow) {
     let began = std::time::Instant::now();
     let outcome = {
         let run = std::panic::AssertUnwindSafe(kinds::run(app, row)).catch_unwind();
@@ -104,7 +110,8 @@ async fn run_one(app: &App, token: &str, row: &JobRow) {
         loop {
             tokio::select! {
                 ended = &mut run => break ended,
-                _ = renewal.tick() => renew(app, token, row).await,
+                // Beside the run: it may hold the very connection that a renewal waits for.
+                _ = renewal.tick() => drop(tokio::spawn(renew(app.clone(), token.to_owned(), row.clone()))),
             }
         }
     };
@@ -125,10 +132,10 @@ async fn run_one(app: &App, token: &str, row: &JobRow) {
     }
 }
 
-async fn renew(app: &App, token: &str, row: &JobRow) {
+async fn renew(app: Arc<App>, token: String, row: JobRow) {
     let renewed = async {
         let mut conn = app.db.begin().await?;
-        job::renew(&mut conn, &row.id, token, app.now().plus_ms(LEASE_MS)).await?;
+        job::renew(&mut conn, &row.id, &token, app.now().plus_ms(LEASE_MS)).await?;
         conn.commit().await
     };
     if let Err(error) = renewed.await {
@@ -138,6 +145,8 @@ async fn renew(app: &App, token: &str, row: &JobRow) {
 
 async fn settle(app: &App, token: &str, row: &JobRow, outcome: Outcome) -> Result<(), Error> {
     let now = app.now();
+    // The connect page says why an activation does not get on.
+    let shown = row.kind == enqueue::CONFIGURE && !matches!(outcome, Outcome::Done);
     let mut conn = app.db.begin().await?;
     match outcome {
         Outcome::Done => {
@@ -148,7 +157,11 @@ async fn settle(app: &App, token: &str, row: &JobRow, outcome: Outcome) -> Resul
         }
         Outcome::Park(error) => job::park(&mut conn, &row.id, token, &error, now).await?,
     }
-    Ok(conn.commit().await?)
+    conn.commit().await?;
+    if shown {
+        app.bus.tell(&TenantId::from_stored(row.tenant_id.clone()), News::View);
+    }
+    Ok(())
 }
 
 /// Chores by the clock: leases of the dead, statuses nobody told, old rows.
@@ -175,7 +188,38 @@ async fn chores(app: &App) -> Result<(), Error> {
     lifecycle::sweep(app).await?;
     let mut conn: Conn = app.db.begin().await?;
     inbox::delete_old(&mut conn, now.plus_ms(-INBOX_KEPT_MS), 1000).await?;
-    Ok(conn.commit().await?)
+    conn.commit().await?;
+    unpark(app, now.plus_ms(-PARKED_MS)).await?;
+    ring_for_forgotten(app, now).await
+}
+
+/// Parked jobs get another try: at a start, and after a while.
+pub async fn unpark(app: &App, before: UnixMs) -> Result<(), Error> {
+    let mut conn = app.db.begin().await?;
+    let again = job::unpark(&mut conn, before, app.now()).await?;
+    conn.commit().await?;
+    if again > 0 {
+        tracing::warn!(jobs = again, "parked jobs get another try");
+        app.ring();
+    }
+    Ok(())
+}
+
+/// Acknowledged is absorbed, whatever became of the bell.
+async fn ring_for_forgotten(app: &App, now: UnixMs) -> Result<(), Error> {
+    let before = now.plus_ms(-FORGOTTEN_MS);
+    let forgotten = job::list_bellless(&mut app.db.read().await?, enqueue::ABSORB, before, 200).await?;
+    if forgotten.is_empty() {
+        return Ok(());
+    }
+    tracing::warn!(resources = forgotten.len(), "hooks waited without a job");
+    let mut conn = app.db.begin().await?;
+    for (tenant, resource, id) in &forgotten {
+        job::enqueue(&mut conn, &enqueue::absorb_job(tenant, resource, *id, now, now)).await?;
+    }
+    conn.commit().await?;
+    app.ring_for(enqueue::ABSORB);
+    Ok(())
 }
 
 async fn reap(app: &App, before: UnixMs, now: UnixMs) -> Result<usize, Error> {

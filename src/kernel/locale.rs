@@ -30,6 +30,15 @@ impl Locale {
         }
     }
 
+    /// The language a name or an address is written in, as far as its letters tell.
+    #[must_use]
+    pub fn of_text(text: &str) -> Option<Self> {
+        if text.chars().any(|c| ('\u{400}'..='\u{4ff}').contains(&c)) {
+            return Some(Self::Ru);
+        }
+        text.chars().any(char::is_alphabetic).then_some(Self::En)
+    }
+
     /// Picks from an `Accept-Language` header: the first language we speak in order of weight, Russian when none is.
     #[must_use]
     pub fn negotiate(header: &str) -> Self {
@@ -48,6 +57,17 @@ impl Locale {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn letters_tell_the_language() {
+        for (text, language) in [
+            ("Beauty Lab ул. Примерная, 1", Some(Locale::Ru)),
+            ("Beauty Lab 1 Main St", Some(Locale::En)),
+            ("990101 ", None),
+        ] {
+            assert_eq!(Locale::of_text(text), language, "{text}");
+        }
+    }
 
     #[test]
     fn the_heaviest_known_language_wins() {

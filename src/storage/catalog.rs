@@ -25,7 +25,8 @@ const SET_PROGRESS: &str = "INSERT INTO sync_progress (tenant_id, part, done, to
 const LIST_PROGRESS: &str =
     "SELECT part, done, total, finished_at FROM sync_progress WHERE tenant_id = $1 ORDER BY part DESC";
 const CLEAR_PROGRESS: &str = "DELETE FROM sync_progress WHERE tenant_id = $1";
-const LAST_SYNC: &str = "SELECT MIN(finished_at) FROM sync_progress WHERE tenant_id = $1";
+/// MIN alone would leave out the parts that are still running.
+const LAST_SYNC: &str = "SELECT CASE WHEN COUNT(finished_at) = 3 THEN MIN(finished_at) END FROM sync_progress WHERE tenant_id = $1";
 const COUNT: &str = "SELECT CAST((SELECT COUNT(*) FROM service WHERE tenant_id = $1 AND active) AS BIGINT), \
      CAST((SELECT COUNT(*) FROM staff WHERE tenant_id = $1 AND active) AS BIGINT), \
      CAST((SELECT COUNT(*) FROM schedule WHERE tenant_id = $1) AS BIGINT)";
@@ -169,7 +170,7 @@ pub async fn list_progress(conn: &mut Conn, tenant: &TenantId) -> Result<Vec<Syn
     Ok(["services", "staff", "schedule"].map(part).to_vec())
 }
 
-/// When the whole catalogue was last complete.
+/// When the whole catalogue was complete; `None` while one of its three parts is not.
 pub async fn last_sync(conn: &mut Conn, tenant: &TenantId) -> Result<Option<UnixMs>, Error> {
     let (at,): (Option<i64>,) =
         on!(conn, c => sqlx::query_as(LAST_SYNC).bind(tenant.as_str()).fetch_one(c).await)?;
@@ -180,3 +181,7 @@ pub async fn last_sync(conn: &mut Conn, tenant: &TenantId) -> Result<Option<Unix
 pub async fn count(conn: &mut Conn, tenant: &TenantId) -> Result<(i64, i64, i64), Error> {
     Ok(on!(conn, c => sqlx::query_as(COUNT).bind(tenant.as_str()).fetch_one(c).await)?)
 }
+
+#[cfg(test)]
+#[path = "catalog_tests.rs"]
+mod tests;

@@ -164,9 +164,7 @@ impl Db {
     /// Begins a unit of work. Dropped without [`Conn::commit`], it never happened.
     pub async fn begin(&self) -> Result<Conn, Error> {
         Ok(match self {
-            Self::Sqlite { writer, .. } => {
-                Conn::Sqlite(Held::Write(writer.begin_with("BEGIN IMMEDIATE").await?))
-            }
+            Self::Sqlite { writer, .. } => Conn::Sqlite(Held::Write(begin_immediate(writer).await?)),
             Self::Postgres(pool) => Conn::Postgres(Held::Write(pool.begin().await?)),
         })
     }
@@ -218,6 +216,22 @@ impl Conn {
     }
 }
 
+/// A full disk or an I/O error makes SQLite end a unit of work by itself. The driver still counts it as open, so its one writer
+/// would refuse everything from then on: such a connection is given up for a new one.
+pub(super) async fn begin_immediate(
+    writer: &SqlitePool,
+) -> Result<Transaction<'static, Sqlite>, sqlx::Error> {
+    const BEGIN: &str = "BEGIN IMMEDIATE";
+    match writer.begin_with(BEGIN).await {
+        Err(sqlx::Error::InvalidSavePointStatement) => {
+            tracing::warn!("SQLite ended a unit of work by itself; its connection is replaced");
+            writer.acquire().await?.close().await?;
+            writer.begin_with(BEGIN).await
+        }
+        begun => begun,
+    }
+}
+
 /// SQLite would let a second process in and starve both; WhatsApp sessions would fight. One file, one process.
 fn lock_file(database: &Path) -> Result<File, Error> {
     let path = PathBuf::from(format!("{}.lock", database.display()));
@@ -226,3 +240,7 @@ fn lock_file(database: &Path) -> Result<File, Error> {
     file.try_lock().map_err(|_| Error::InUse(database.display().to_string()))?;
     Ok(file)
 }
+
+#[cfg(test)]
+#[path = "db_tests.rs"]
+mod tests;

@@ -69,3 +69,7 @@ pub async fn delete_all(conn: &mut Conn, tenant: &TenantId) -> Result<(), Error>
     on!(conn, c => sqlx::query(DELETE_ALL).bind(tenant.as_str()).execute(c).await.map(drop))?;
     Ok(())
 }
+
+#[cfg(test)]
+#[path = "decision_tests.rs"]
+mod tests;

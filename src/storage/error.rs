@@ -36,17 +36,22 @@ impl From<sqlx::Error> for Error {
             sqlx::Error::Io(_)
             | sqlx::Error::PoolTimedOut
             | sqlx::Error::PoolClosed
+            | sqlx::Error::WorkerCrashed
             | sqlx::Error::Tls(_) => Self::Unavailable(error),
             _ => Self::Driver(error),
         }
     }
 }
 
-/// Codes of states that pass: SQLite busy, locked, full, I/O; PostgreSQL connection, resource, operator intervention.
+/// Codes of states that pass. SQLite: busy, locked, I/O, full, cannot open; the low byte of its codes tells the kind, whatever
+/// stands above it. PostgreSQL, whose codes are five characters: connection, resources, operator intervention, rolled back,
+/// transaction state (read-only after a switch), trouble of the machine.
 fn is_passing(code: Option<&str>) -> bool {
     let Some(code) = code else { return false };
-    matches!(code, "5" | "6" | "10" | "13" | "261" | "517" | "773")
-        || code.len() == 5 && ["08", "53", "57", "40", "25"].iter().any(|class| code.starts_with(class))
+    if code.len() == 5 {
+        return ["08", "53", "57", "40", "25", "58"].iter().any(|class| code.starts_with(class));
+    }
+    code.parse::<u32>().is_ok_and(|code| matches!(code & 0xff, 5 | 6 | 10 | 13 | 14))
 }
 
 impl Fault for Error {
@@ -57,3 +62,7 @@ impl Fault for Error {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "error_tests.rs"]
+mod tests;

@@ -12,15 +12,17 @@ const INSERT: &str = "INSERT INTO inbox (id, tenant_id, source, resource, resour
      ON CONFLICT (tenant_id, resource, resource_id, dedup) WHERE absorbed_at IS NULL DO NOTHING";
 const LIST_WAITING: &str = "SELECT id, source, resource, resource_id, body, received_at FROM inbox \
      WHERE tenant_id = $1 AND resource = $2 AND resource_id = $3 AND absorbed_at IS NULL ORDER BY received_at, id LIMIT $4";
-const MARK_ABSORBED: &str =
-    "UPDATE inbox SET absorbed_at = $3, outcome = $4 WHERE tenant_id = $1 AND id = $2";
-const COUNT_WAITING: &str =
-    "SELECT CAST(COUNT(*) AS BIGINT) FROM inbox WHERE tenant_id = $1 AND absorbed_at IS NULL";
+const MARK_ABSORBED: &str = "UPDATE inbox SET absorbed_at = $3, outcome = $4 WHERE tenant_id = $1 AND id = $2 AND absorbed_at IS NULL";
+const COUNT_WAITING: &str = "SELECT CAST(COUNT(*) AS BIGINT) FROM inbox WHERE tenant_id = $1 AND absorbed_at IS NULL AND source = 'hook'";
 const DELETE_OLD: &str =
     "DELETE FROM inbox WHERE id IN (SELECT id FROM inbox WHERE absorbed_at < $1 LIMIT $2)";
+/// Clients' answers wait for a person to read them, and not for ever.
+const DELETE_UNREAD: &str = "DELETE FROM inbox WHERE id IN \
+     (SELECT id FROM inbox WHERE absorbed_at IS NULL AND source = 'whatsapp' AND received_at < $1 LIMIT $2)";
 const DELETE_ALL: &str = "DELETE FROM inbox WHERE tenant_id = $1";
 
-pub const SQL: &[&str] = &[INSERT, LIST_WAITING, MARK_ABSORBED, COUNT_WAITING, DELETE_OLD, DELETE_ALL];
+pub const SQL: &[&str] =
+    &[INSERT, LIST_WAITING, MARK_ABSORBED, COUNT_WAITING, DELETE_OLD, DELETE_UNREAD, DELETE_ALL];
 
 /// Something that arrived; `body` is sealed.
 #[derive(Debug, Clone)]
@@ -65,6 +67,7 @@ pub async fn list_waiting(
         .bind(tenant.as_str()).bind(resource).bind(resource_id).bind(limit).fetch_all(c).await)?)
 }
 
+/// Writes what became of a row; the first word stands.
 pub async fn mark_absorbed(
     conn: &mut Conn,
     tenant: &TenantId,
@@ -83,14 +86,20 @@ pub async fn count_waiting(conn: &mut Conn, tenant: &TenantId) -> Result<i64, Er
     Ok(count)
 }
 
-/// Drops what was absorbed before `before`, a batch at a time.
+/// Drops what was absorbed before `before`, and answers that came before it, a batch at a time.
 pub async fn delete_old(conn: &mut Conn, before: UnixMs, limit: i64) -> Result<u64, Error> {
-    Ok(
-        on!(conn, c => sqlx::query(DELETE_OLD).bind(before.0).bind(limit).execute(c).await.map(|d| d.rows_affected()))?,
-    )
+    let mut dropped = 0;
+    for sql in [DELETE_OLD, DELETE_UNREAD] {
+        dropped += on!(conn, c => sqlx::query(sql).bind(before.0).bind(limit).execute(c).await.map(|d| d.rows_affected()))?;
+    }
+    Ok(dropped)
 }
 
 pub async fn delete_all(conn: &mut Conn, tenant: &TenantId) -> Result<(), Error> {
     on!(conn, c => sqlx::query(DELETE_ALL).bind(tenant.as_str()).execute(c).await.map(drop))?;
     Ok(())
 }
+
+#[cfg(test)]
+#[path = "inbox_tests.rs"]
+mod tests;

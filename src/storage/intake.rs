@@ -8,7 +8,7 @@
 use serde_json::{Value, json};
 use sqlx::{PgPool, SqlitePool};
 
-use super::db::Db;
+use super::db::{Db, begin_immediate};
 use super::error::Error;
 use super::inbox::NewInbox;
 use super::job::NewJob;
@@ -61,7 +61,7 @@ async fn keep_in_sqlite(writer: &SqlitePool, hooks: &[NewInbox], jobs: &[NewJob]
         .iter()
         .map(|j| json!([j.id.as_str(), tenant_of(j), j.kind, j.subject, j.lane, j.run_at.0, j.now.0]))
         .collect();
-    let mut unit = writer.begin_with("BEGIN IMMEDIATE").await?;
+    let mut unit = begin_immediate(writer).await?;
     sqlx::query(INBOX_JSON).bind(Value::Array(hooks).to_string()).execute(&mut *unit).await?;
     sqlx::query(JOB_JSON).bind(Value::Array(jobs).to_string()).execute(&mut *unit).await?;
     Ok(unit.commit().await?)
@@ -96,3 +96,7 @@ fn column<'a, R, T>(rows: &'a [R], pick: fn(&'a R) -> T) -> Vec<T> {
 fn tenant_of(job: &NewJob) -> &str {
     job.tenant.as_ref().map_or("", TenantId::as_str)
 }
+
+#[cfg(test)]
+#[path = "intake_tests.rs"]
+mod tests;

@@ -12,7 +12,11 @@ const ENQUEUE: &str = "INSERT INTO job (id, tenant_id, kind, subject, lane, stat
      VALUES ($1, $2, $3, $4, $5, 'ready', $6, 0, $7, $7) \
      ON CONFLICT (kind, subject) WHERE state = 'ready' DO NOTHING";
 const HURRY: &str = "UPDATE job SET run_at = $3, updated_at = $4 WHERE kind = $1 AND subject = $2 AND state = 'ready' AND run_at > $3";
-const HURRY_ALL: &str = "UPDATE job SET run_at = $3, updated_at = $3 WHERE tenant_id = $1 AND kind = $2 AND state = 'ready' AND run_at > $3";
+/// Found by the lane, which has an index for those who share it; the tenant is in it, and said again.
+const PUT_OFF_ALL: &str = "UPDATE job SET run_at = $3, updated_at = $4 WHERE tenant_id = $1 AND lane = $2 AND lane <> subject \
+     AND state = 'ready' AND run_at < $3";
+const HURRY_ALL: &str = "UPDATE job SET run_at = $3, updated_at = $3 WHERE tenant_id = $1 AND lane = $2 AND lane <> subject \
+     AND state = 'ready' AND run_at > $3";
 /// The oldest due job of the kind in each free lane; one whose lane is its own subject is alone in it. The unique index on leased lanes is the backstop.
 const CLAIM_SQLITE: &str = "UPDATE job SET state = 'leased', lease_token = $1, lease_until = $2, attempt = attempt + 1, updated_at = $3 \
      WHERE id IN (SELECT id FROM (SELECT id, run_at, row_number() OVER (PARTITION BY lane ORDER BY run_at, id) AS place FROM job \
@@ -32,26 +36,54 @@ const RETRY: &str = "UPDATE job SET state = 'ready', lease_token = NULL, lease_u
      AND NOT EXISTS (SELECT 1 FROM job AS t WHERE t.kind = job.kind AND t.subject = job.subject AND t.state = 'ready')";
 const PARK: &str = "UPDATE job SET state = 'parked', lease_token = NULL, lease_until = NULL, last_error = $3, updated_at = $4 \
      WHERE id = $1 AND lease_token = $2 AND state = 'leased'";
+/// A need that was parked before is the same need.
+const DROP_PARKED_TWIN: &str = "DELETE FROM job WHERE state = 'parked' \
+     AND (kind, subject) = (SELECT kind, subject FROM job WHERE id = $1 AND lease_token = $2 AND state = 'leased')";
+const UNPARK: &str = "UPDATE job SET state = 'ready', run_at = $2, attempt = 0, updated_at = $2 \
+     WHERE state = 'parked' AND updated_at < $1 \
+     AND NOT EXISTS (SELECT 1 FROM job AS t WHERE t.kind = job.kind AND t.subject = job.subject AND t.state = 'ready')";
+const DROP_STALE_PARKED: &str = "DELETE FROM job WHERE state = 'parked' AND updated_at < $1";
+/// Hooks and messages that wait though no job is there for them; see [`list_bellless`].
+const LIST_BELLLESS_HOOKS: &str = "SELECT DISTINCT tenant_id, resource, resource_id FROM inbox WHERE absorbed_at IS NULL \
+     AND source = 'hook' AND received_at < $1 \
+     AND NOT EXISTS (SELECT 1 FROM job WHERE state = 'ready' AND kind = $2 \
+     AND subject = inbox.tenant_id || ':' || inbox.resource || ':' || inbox.resource_id) \
+     AND NOT EXISTS (SELECT 1 FROM job WHERE state = 'leased' \
+     AND lane = inbox.tenant_id || ':' || inbox.resource || ':' || inbox.resource_id) \
+     AND NOT EXISTS (SELECT 1 FROM job WHERE state = 'parked' AND kind = $2 \
+     AND subject = inbox.tenant_id || ':' || inbox.resource || ':' || inbox.resource_id) LIMIT $3";
 const LIST_EXPIRED: &str =
     "SELECT id, lease_token FROM job WHERE state = 'leased' AND lease_until < $1 LIMIT 200";
 const NEXT_DUE: &str = "SELECT MIN(run_at) FROM job WHERE state = 'ready' AND kind = $1 AND run_at <= $2";
 const COUNT: &str = "SELECT kind, state, CAST(COUNT(*) AS BIGINT), MIN(run_at) FROM job GROUP BY kind, state";
 const LIST_PARKED: &str =
     "SELECT * FROM job WHERE tenant_id = $1 AND state = 'parked' ORDER BY updated_at DESC LIMIT $2";
+/// One that waits or runs speaks before one that was put aside earlier.
+const FIND: &str = "SELECT * FROM job WHERE tenant_id = $1 AND kind = $2 AND subject = $3 AND state IN ('ready', 'leased', 'parked') \
+     ORDER BY CASE WHEN state = 'parked' THEN 1 ELSE 0 END, updated_at DESC LIMIT 1";
+const DROP_PARKED: &str =
+    "DELETE FROM job WHERE tenant_id = $1 AND kind = $2 AND subject = $3 AND state = 'parked'";
 const DELETE_ALL: &str = "DELETE FROM job WHERE tenant_id = $1 AND state <> 'leased'";
 
 pub const SQL: &[&str] = &[
     ENQUEUE,
     HURRY,
     HURRY_ALL,
+    PUT_OFF_ALL,
     RENEW,
     FINISH,
     RETRY,
     PARK,
+    DROP_PARKED_TWIN,
+    UNPARK,
+    DROP_STALE_PARKED,
+    LIST_BELLLESS_HOOKS,
     LIST_EXPIRED,
     NEXT_DUE,
     COUNT,
     LIST_PARKED,
+    FIND,
+    DROP_PARKED,
     DELETE_ALL,
 ];
 
@@ -75,6 +107,7 @@ pub struct JobRow {
     pub kind: String,
     pub subject: String,
     pub lane: String,
+    pub state: String,
     pub run_at: i64,
     /// This run's number, from 1.
     pub attempt: i64,
@@ -92,14 +125,22 @@ pub async fn enqueue(conn: &mut Conn, job: &NewJob) -> Result<(), Error> {
     Ok(())
 }
 
-/// What a tenant's jobs of one kind waited for has come: they may run now.
-pub async fn hurry_all(
+/// What a tenant's jobs of one lane waited for has come: they may run now.
+pub async fn hurry_all(conn: &mut Conn, tenant: &TenantId, lane: &str, now: UnixMs) -> Result<(), Error> {
+    on!(conn, c => sqlx::query(HURRY_ALL).bind(tenant.as_str()).bind(lane).bind(now.0).execute(c).await.map(drop))?;
+    Ok(())
+}
+
+/// What a tenant's jobs of one lane wait for is not there: none is looked at before `until`.
+pub async fn put_off_all(
     conn: &mut Conn,
     tenant: &TenantId,
-    kind: &'static str,
+    lane: &str,
+    until: UnixMs,
     now: UnixMs,
 ) -> Result<(), Error> {
-    on!(conn, c => sqlx::query(HURRY_ALL).bind(tenant.as_str()).bind(kind).bind(now.0).execute(c).await.map(drop))?;
+    on!(conn, c => sqlx::query(PUT_OFF_ALL).bind(tenant.as_str()).bind(lane).bind(until.0).bind(now.0)
+        .execute(c).await.map(drop))?;
     Ok(())
 }
 
@@ -154,10 +195,33 @@ pub async fn retry(
     Ok(())
 }
 
-/// Puts a job aside until a person looks at it.
+/// Puts a job aside until a person looks at it, or [`unpark`] gives it another try.
 pub async fn park(conn: &mut Conn, id: &str, token: &str, error: &str, now: UnixMs) -> Result<(), Error> {
+    on!(conn, c => sqlx::query(DROP_PARKED_TWIN).bind(id).bind(token).execute(c).await.map(drop))?;
     on!(conn, c => sqlx::query(PARK).bind(id).bind(token).bind(error).bind(now.0).execute(c).await.map(drop))?;
     Ok(())
+}
+
+/// Gives jobs that were parked before `before` another try: what stood in their way may have been mended. Says how many.
+pub async fn unpark(conn: &mut Conn, before: UnixMs, now: UnixMs) -> Result<u64, Error> {
+    let unparked = on!(conn, c => sqlx::query(UNPARK).bind(before.0).bind(now.0).execute(c).await
+        .map(|d| d.rows_affected()))?;
+    // What is left has a twin that waits.
+    on!(conn, c => sqlx::query(DROP_STALE_PARKED).bind(before.0).execute(c).await.map(drop))?;
+    Ok(unparked)
+}
+
+/// Hooks that came before `before` and wait without a job of `kind`: on PostgreSQL a hook may be committed just after the job it
+/// was to ring has looked. Tenant, resource and its number of each.
+pub async fn list_bellless(
+    conn: &mut Conn,
+    kind: &str,
+    before: UnixMs,
+    limit: i64,
+) -> Result<Vec<(TenantId, String, i64)>, Error> {
+    let rows: Vec<(String, String, i64)> = on!(conn, c => sqlx::query_as(LIST_BELLLESS_HOOKS)
+        .bind(before.0).bind(kind).bind(limit).fetch_all(c).await)?;
+    Ok(rows.into_iter().map(|(tenant, resource, id)| (TenantId::from_stored(tenant), resource, id)).collect())
 }
 
 /// Takes back leases that ran out before `before`; says how many.
@@ -186,8 +250,39 @@ pub async fn list_parked(conn: &mut Conn, tenant: &TenantId, limit: i64) -> Resu
     Ok(on!(conn, c => sqlx::query_as(LIST_PARKED).bind(tenant.as_str()).bind(limit).fetch_all(c).await)?)
 }
 
+/// A tenant's job of this kind about this subject, as it stands now.
+pub async fn find(
+    conn: &mut Conn,
+    tenant: &TenantId,
+    kind: &'static str,
+    subject: &str,
+) -> Result<Option<JobRow>, Error> {
+    Ok(
+        on!(conn, c => sqlx::query_as(FIND).bind(tenant.as_str()).bind(kind).bind(subject).fetch_optional(c).await)?,
+    )
+}
+
+/// Drops what was put aside, because a person has it tried again.
+pub async fn drop_parked(
+    conn: &mut Conn,
+    tenant: &TenantId,
+    kind: &'static str,
+    subject: &str,
+) -> Result<(), Error> {
+    on!(conn, c => sqlx::query(DROP_PARKED).bind(tenant.as_str()).bind(kind).bind(subject).execute(c).await.map(drop))?;
+    Ok(())
+}
+
 /// Drops whatever waits for a tenant that is gone.
 pub async fn delete_all(conn: &mut Conn, tenant: &TenantId) -> Result<(), Error> {
     on!(conn, c => sqlx::query(DELETE_ALL).bind(tenant.as_str()).execute(c).await.map(drop))?;
     Ok(())
 }
+
+#[cfg(test)]
+#[path = "job_tests.rs"]
+mod tests;
+
+#[cfg(test)]
+#[path = "job_aside_tests.rs"]
+mod aside_tests;

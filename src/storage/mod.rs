@@ -16,5 +16,9 @@ pub mod tenant;
 pub mod wa_session;
 pub mod wa_value;
 
+#[cfg(test)]
+#[path = "kit_tests.rs"]
+mod kit;
+
 pub use db::{Conn, Db};
 pub use error::Error;

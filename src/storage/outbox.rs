@@ -19,20 +19,28 @@ const FIND: &str = "SELECT * FROM outbox WHERE tenant_id = $1 AND id = $2";
 const FIND_INTENT: &str = "SELECT * FROM outbox WHERE tenant_id = $1 AND intent = $2";
 const FIND_MESSAGE: &str = "SELECT * FROM outbox WHERE tenant_id = $1 AND message_id = $2";
 const WITHDRAW: &str = "UPDATE outbox SET state = 'cancelled', reason = 'superseded', updated_at = $4 \
-     WHERE tenant_id = $1 AND record_id = $2 AND state = 'planned' AND intent <> $3 AND told <> '' RETURNING id";
+     WHERE tenant_id = $1 AND record_id = $2 AND state = 'planned' AND intent <> $3 AND told <> '' \
+     AND NOT EXISTS (SELECT 1 FROM outbox AS standing WHERE standing.tenant_id = $1 AND standing.intent = $3 AND standing.told = '') \
+     RETURNING id";
 const HOLD: &str = "UPDATE outbox SET updated_at = updated_at WHERE tenant_id = $1 AND record_id = $2 AND state = 'planned' \
      RETURNING id, recipient, told";
+/// Only from `planned`: of two workers that read the same planned row, one begins.
 const BEGIN_SENDING: &str = "UPDATE outbox SET state = 'sending', attempts = attempts + 1, updated_at = $3 \
-     WHERE tenant_id = $1 AND id = $2 AND state IN ('planned', 'sending')";
+     WHERE tenant_id = $1 AND id = $2 AND state = 'planned'";
 const SETTLE: &str = "UPDATE outbox SET state = $3, reason = $4, updated_at = $5, \
      sent_at = CASE WHEN $3 = 'sent' AND sent_at IS NULL THEN $5 ELSE sent_at END \
      WHERE tenant_id = $1 AND id = $2 AND state IN ('planned', 'sending')";
 const REFUSED: &str = "UPDATE outbox SET state = 'failed', reason = $3, updated_at = $4 \
      WHERE tenant_id = $1 AND message_id = $2 AND state IN ('sending', 'sent') AND ticks = 'none'";
-const SET_TICKS: &str = "UPDATE outbox SET ticks = $3, updated_at = $4, \
+/// Ranks are compared here, not only by the caller: the row it read may be older than what stands.
+/// A sign of life also settles what nobody could say.
+const RAISE_TICKS: &str = "UPDATE outbox SET ticks = $3, updated_at = $4, \
+     sent_at = CASE WHEN state = 'uncertain' THEN $4 ELSE sent_at END, \
+     state = CASE WHEN state = 'uncertain' THEN 'sent' ELSE state END, \
      delivered_at = CASE WHEN $3 IN ('delivered', 'read') AND delivered_at IS NULL THEN $4 ELSE delivered_at END, \
      read_at = CASE WHEN $3 = 'read' AND read_at IS NULL THEN $4 ELSE read_at END \
-     WHERE tenant_id = $1 AND id = $2 AND ticks = $5";
+     WHERE tenant_id = $1 AND id = $2 \
+     AND CASE ticks WHEN 'none' THEN 0 WHEN 'server' THEN 1 WHEN 'delivered' THEN 2 ELSE 3 END < $5";
 const WITHDRAW_ALL: &str = "UPDATE outbox SET state = 'cancelled', reason = $2, updated_at = $3 WHERE tenant_id = $1 AND state = 'planned'";
 const LIST_RECENT: &str =
     "SELECT * FROM outbox WHERE tenant_id = $1 ORDER BY created_at DESC, id DESC LIMIT $2";
@@ -50,7 +58,7 @@ pub const SQL: &[&str] = &[
     BEGIN_SENDING,
     SETTLE,
     REFUSED,
-    SET_TICKS,
+    RAISE_TICKS,
     WITHDRAW_ALL,
     LIST_RECENT,
     LAST_SENT,
@@ -215,8 +223,8 @@ pub async fn hold(conn: &mut Conn, tenant: &TenantId, record: RecordId) -> Resul
     Ok(noteless.map(|(id, recipient, _)| Pending { id: OutboxId::from_stored(id), recipient }).collect())
 }
 
-/// Withdraws whatever is planned for a record and not yet begun, except the intent that stands and what leaves no note at the
-/// record: that is for somebody who has the record no more.
+/// Withdraws whatever is planned for a record and not yet begun, except the intent that stands. What leaves no note at the record
+/// is for somebody who has it no more: it is neither withdrawn by the others nor withdraws them.
 pub async fn withdraw(
     conn: &mut Conn,
     tenant: &TenantId,
@@ -240,7 +248,7 @@ pub async fn withdraw_all(
         .execute(c).await.map(|d| d.rows_affected()))?)
 }
 
-/// Marks that an attempt begins; `false` when it was settled or withdrawn meanwhile.
+/// Marks that an attempt begins; `false` when it was begun, settled or withdrawn meanwhile.
 pub async fn begin_sending(
     conn: &mut Conn,
     tenant: &TenantId,
@@ -292,8 +300,9 @@ pub async fn raise_ticks(
     if next == row.ticks {
         return Ok(false);
     }
-    let rows = on!(conn, c => sqlx::query(SET_TICKS)
-        .bind(tenant.as_str()).bind(row.id.as_str()).bind(next.as_str()).bind(now.0).bind(row.ticks.as_str())
+    let rank = i64::from(next as u8);
+    let rows = on!(conn, c => sqlx::query(RAISE_TICKS)
+        .bind(tenant.as_str()).bind(row.id.as_str()).bind(next.as_str()).bind(now.0).bind(rank)
         .execute(c).await.map(|d| d.rows_affected()))?;
     Ok(rows == 1)
 }
@@ -320,3 +329,7 @@ pub async fn delete_all(conn: &mut Conn, tenant: &TenantId) -> Result<(), Error>
     on!(conn, c => sqlx::query(DELETE_ALL).bind(tenant.as_str()).execute(c).await.map(drop))?;
     Ok(())
 }
+
+#[cfg(test)]
+#[path = "outbox_tests.rs"]
+mod tests;

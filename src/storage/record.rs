@@ -110,3 +110,7 @@ pub async fn count(conn: &mut Conn, tenant: &TenantId) -> Result<i64, Error> {
     let (count,): (i64,) = on!(conn, c => sqlx::query_as(COUNT).bind(tenant.as_str()).fetch_one(c).await)?;
     Ok(count)
 }
+
+#[cfg(test)]
+#[path = "record_tests.rs"]
+mod tests;

@@ -12,7 +12,8 @@ use crate::kernel::locale::Locale;
 
 const FIND: &str = "SELECT * FROM tenant WHERE id = $1";
 const FIND_BY_SALON: &str = "SELECT * FROM tenant WHERE salon_id = $1";
-const FIND_BY_HOOK: &str = "SELECT id FROM tenant WHERE hook_key_hash = $1";
+const FIND_BY_HOOK: &str = "SELECT id, hook_key_hash = $1 AND hook_key_before <> '' FROM tenant \
+     WHERE hook_key_hash = $1 OR (hook_key_before = $1 AND hook_key_before <> '')";
 const INSERT: &str = "INSERT INTO tenant (id, salon_id, state, title, address, timezone, locale, data_key, api_key, hook_key, \
      hook_key_hash, owner, created_at, updated_at, state_since_at) \
      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13, $13) ON CONFLICT (salon_id) DO NOTHING";
@@ -22,18 +23,21 @@ const SET_STATE: &str = "UPDATE tenant SET state = $3, state_since_at = $4, upda
      activated_at = CASE WHEN $3 = 'active' AND activated_at IS NULL THEN $4 ELSE activated_at END \
      WHERE id = $1 AND state = $2";
 const SET_KEYS: &str = "UPDATE tenant SET data_key = $2, api_key = $3, hook_key = $4, hook_key_hash = $5, owner = $6, \
-     activated_at = NULL, number_confirmed_at = NULL, updated_at = $7 WHERE id = $1";
-/// What the key sealed is gone with it; the address answers no more.
-const DESTROY_KEYS: &str = "UPDATE tenant SET data_key = '', api_key = '', hook_key = '', hook_key_hash = id, owner = '', \
-     updated_at = $2 WHERE id = $1";
-const SET_HOOK_KEY: &str =
-    "UPDATE tenant SET hook_key = $2, hook_key_hash = $3, updated_at = $4 WHERE id = $1";
+     activated_at = NULL, number_confirmed_at = NULL, hook_key_before = '', gone_at = NULL, updated_at = $7 WHERE id = $1";
+/// What the key sealed is gone with it; the address answers no more. A salon that came back meanwhile has another key.
+const DESTROY_KEYS: &str = "UPDATE tenant SET data_key = '', api_key = '', hook_key = '', hook_key_hash = id, hook_key_before = '', \
+     owner = '', updated_at = $2 WHERE id = $1 AND state = 'uninstalled' AND data_key = $3";
+const SET_HOOK_KEY: &str = "UPDATE tenant SET hook_key = $2, hook_key_before = hook_key_hash, hook_key_hash = $3, updated_at = $4 \
+     WHERE id = $1";
+const DROP_HOOK_KEY_BEFORE: &str = "UPDATE tenant SET hook_key_before = '' WHERE id = $1";
+const SET_GONE: &str = "UPDATE tenant SET gone_at = $2 WHERE id = $1";
 const SET_OWNER: &str = "UPDATE tenant SET owner = $2, updated_at = $3 WHERE id = $1";
 const CONFIRM_NUMBER: &str = "UPDATE tenant SET number_confirmed_at = $2, updated_at = $2 WHERE id = $1";
 const UNCONFIRM_NUMBER: &str = "UPDATE tenant SET number_confirmed_at = NULL, updated_at = $2 WHERE id = $1";
 const MARK_CHECKED: &str = "UPDATE tenant SET checked_at = $2 WHERE id = $1";
+/// COALESCE in the order too: the two engines put NULL at different ends.
 const LIST_UNCHECKED: &str = "SELECT id FROM tenant WHERE state <> 'uninstalled' AND COALESCE(checked_at, 0) < $1 \
-     ORDER BY checked_at LIMIT $2";
+     ORDER BY COALESCE(checked_at, 0), id LIMIT $2";
 const COUNT_BY_STATE: &str = "SELECT state, CAST(COUNT(*) AS BIGINT) FROM tenant GROUP BY state";
 
 pub const SQL: &[&str] = &[
@@ -46,6 +50,8 @@ pub const SQL: &[&str] = &[
     SET_KEYS,
     DESTROY_KEYS,
     SET_HOOK_KEY,
+    DROP_HOOK_KEY_BEFORE,
+    SET_GONE,
     SET_OWNER,
     CONFIRM_NUMBER,
     UNCONFIRM_NUMBER,
@@ -89,6 +95,7 @@ struct TenantRow {
     state_since_at: i64,
     activated_at: Option<i64>,
     number_confirmed_at: Option<i64>,
+    gone_at: Option<i64>,
 }
 
 impl TryFrom<TenantRow> for StoredTenant {
@@ -112,6 +119,7 @@ impl TryFrom<TenantRow> for StoredTenant {
                 state_since_at: UnixMs(row.state_since_at),
                 activated_at: row.activated_at.map(UnixMs),
                 number_confirmed_at: row.number_confirmed_at.map(UnixMs),
+                gone_at: row.gone_at.map(UnixMs),
             },
             keys: SealedKeys {
                 data_key: row.data_key,
@@ -136,11 +144,17 @@ pub async fn find_by_salon(conn: &mut Conn, salon: SalonId) -> Result<Option<Sto
     row.map(TryInto::try_into).transpose()
 }
 
-/// Whose webhook address holds the key with this hash.
-pub async fn find_by_hook(conn: &mut Conn, hook_key_hash: &str) -> Result<Option<TenantId>, Error> {
-    let row: Option<(String,)> =
+/// Whose webhook address holds the key with this hash, and whether a key before it is still good.
+pub async fn find_by_hook(conn: &mut Conn, hook_key_hash: &str) -> Result<Option<(TenantId, bool)>, Error> {
+    let row: Option<(String, bool)> =
         on!(conn, c => sqlx::query_as(FIND_BY_HOOK).bind(hook_key_hash).fetch_optional(c).await)?;
-    Ok(row.map(|(id,)| TenantId::from_stored(id)))
+    Ok(row.map(|(id, has_before)| (TenantId::from_stored(id), has_before)))
+}
+
+/// The new webhook address is in use: the one before it is nobody's from now on.
+pub async fn drop_hook_key_before(conn: &mut Conn, id: &TenantId) -> Result<(), Error> {
+    on!(conn, c => sqlx::query(DROP_HOOK_KEY_BEFORE).bind(id.as_str()).execute(c).await.map(drop))?;
+    Ok(())
 }
 
 /// Adds a tenant; `false` when the salon has one already (two installs at once: the first wins, the second finds it).
@@ -188,9 +202,22 @@ pub async fn set_keys(conn: &mut Conn, id: &TenantId, keys: &SealedKeys, now: Un
     Ok(())
 }
 
-/// Destroys every key of a tenant. Whatever they sealed cannot be read by anybody any more.
-pub async fn destroy_keys(conn: &mut Conn, id: &TenantId, now: UnixMs) -> Result<(), Error> {
-    on!(conn, c => sqlx::query(DESTROY_KEYS).bind(id.as_str()).bind(now.0).execute(c).await.map(drop))?;
+/// Destroys every key of an uninstalled tenant, if `data_key` is still its own; `false` when it came back meanwhile. Whatever
+/// they sealed cannot be read by anybody any more.
+pub async fn destroy_keys(
+    conn: &mut Conn,
+    id: &TenantId,
+    data_key: &str,
+    now: UnixMs,
+) -> Result<bool, Error> {
+    let rows = on!(conn, c => sqlx::query(DESTROY_KEYS).bind(id.as_str()).bind(now.0).bind(data_key)
+        .execute(c).await.map(|done| done.rows_affected()))?;
+    Ok(rows == 1)
+}
+
+/// From `at` on it is believed that the salon has gone; `None`: it is there.
+pub async fn set_gone(conn: &mut Conn, id: &TenantId, at: Option<UnixMs>) -> Result<(), Error> {
+    on!(conn, c => sqlx::query(SET_GONE).bind(id.as_str()).bind(at.map(|at| at.0)).execute(c).await.map(drop))?;
     Ok(())
 }
 
@@ -236,3 +263,7 @@ pub async fn list_unchecked(conn: &mut Conn, before: UnixMs, limit: i64) -> Resu
 pub async fn count_by_state(conn: &mut Conn) -> Result<Vec<(String, i64)>, Error> {
     Ok(on!(conn, c => sqlx::query_as(COUNT_BY_STATE).fetch_all(c).await)?)
 }
+
+#[cfg(test)]
+#[path = "tenant_tests.rs"]
+mod tests;

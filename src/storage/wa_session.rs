@@ -9,9 +9,14 @@ use crate::kernel::clock::UnixMs;
 use crate::kernel::id::TenantId;
 
 const FIND: &str = "SELECT * FROM wa_session WHERE tenant_id = $1";
+/// Where nothing is linked any more, the number goes with the link: it must not be shown, nor pass for serving two salons.
 const SET_STATE: &str = "INSERT INTO wa_session (tenant_id, state, phone, phone_hash, name, reason, until_at, linked_at, changed_at) \
      VALUES ($1, $2, '', '', '', $3, $4, NULL, $5) ON CONFLICT (tenant_id) DO UPDATE SET state = excluded.state, \
-     reason = excluded.reason, until_at = excluded.until_at, changed_at = excluded.changed_at";
+     reason = excluded.reason, until_at = excluded.until_at, changed_at = excluded.changed_at, \
+     phone = CASE WHEN excluded.state IN ('unpaired', 'pairing', 'logged_out') THEN '' ELSE wa_session.phone END, \
+     phone_hash = CASE WHEN excluded.state IN ('unpaired', 'pairing', 'logged_out') THEN '' ELSE wa_session.phone_hash END, \
+     name = CASE WHEN excluded.state IN ('unpaired', 'pairing', 'logged_out') THEN '' ELSE wa_session.name END, \
+     linked_at = CASE WHEN excluded.state IN ('unpaired', 'pairing', 'logged_out') THEN NULL ELSE wa_session.linked_at END";
 const SET_LINKED: &str = "INSERT INTO wa_session (tenant_id, state, phone, phone_hash, name, reason, until_at, linked_at, changed_at) \
      VALUES ($1, 'online', $2, $3, $4, '', NULL, $5, $5) ON CONFLICT (tenant_id) DO UPDATE SET state = 'online', \
      phone = excluded.phone, phone_hash = excluded.phone_hash, name = excluded.name, reason = '', until_at = NULL, \
@@ -19,12 +24,19 @@ const SET_LINKED: &str = "INSERT INTO wa_session (tenant_id, state, phone, phone
 const FORGET: &str = "UPDATE wa_session SET state = 'unpaired', phone = '', phone_hash = '', name = '', reason = $2, until_at = NULL, \
      linked_at = NULL, changed_at = $3 WHERE tenant_id = $1";
 /// Across tenants on purpose: asks only whether a number serves another salon too, by a hash no tenant key makes.
-const FIND_BY_PHONE: &str =
-    "SELECT tenant_id FROM wa_session WHERE phone_hash = $1 AND tenant_id <> $2 ORDER BY linked_at LIMIT 1";
-/// Sessions to bring back after a start, the salons with the nearest planned messages first.
-const LIST_LINKED: &str = "SELECT s.tenant_id FROM wa_session AS s LEFT JOIN (SELECT tenant_id, MIN(deadline_at) AS nearest \
+const FIND_BY_PHONE: &str = "SELECT tenant_id FROM wa_session WHERE phone_hash = $1 AND phone_hash <> '' AND tenant_id <> $2 \
+     AND state NOT IN ('unpaired', 'pairing', 'logged_out') ORDER BY linked_at LIMIT 1";
+/// Sessions to bring back after a start, the salons with the nearest planned messages first. The states are those of
+/// `SessionState::is_linked`, which a test holds against this list.
+///
+/// # Decision
+/// A replaced session is brought back too. The keys of a device rest in our database alone, so whoever took its place was a
+/// process of ours: the old one of a deployment that overlapped, whose last word may have been written after the new one's.
+/// While a process runs it rests as long as nobody presses the button, so two processes do not fight; the price is that each
+/// start of a forgotten copy takes the link once.
+const LIST_LINKED: &str = "SELECT s.tenant_id, s.state, s.until_at, s.changed_at FROM wa_session AS s LEFT JOIN (SELECT tenant_id, MIN(deadline_at) AS nearest \
      FROM outbox WHERE state IN ('planned', 'sending') GROUP BY tenant_id) AS o ON o.tenant_id = s.tenant_id \
-     WHERE s.state IN ('online', 'offline', 'halted') ORDER BY COALESCE(o.nearest, 9223372036854775807), s.tenant_id";
+     WHERE s.state IN ('online', 'offline', 'replaced', 'banned', 'outdated', 'halted') ORDER BY COALESCE(o.nearest, 9223372036854775807), s.tenant_id";
 const COUNT: &str = "SELECT state, CAST(COUNT(*) AS BIGINT) FROM wa_session GROUP BY state";
 
 pub const SQL: &[&str] = &[FIND, SET_STATE, SET_LINKED, FORGET, FIND_BY_PHONE, LIST_LINKED, COUNT];
@@ -125,11 +137,21 @@ pub async fn find_other_by_phone(
     Ok(row.map(|(id,)| TenantId::from_stored(id)))
 }
 
-pub async fn list_linked(conn: &mut Conn) -> Result<Vec<TenantId>, Error> {
-    let rows: Vec<(String,)> = on!(conn, c => sqlx::query_as(LIST_LINKED).fetch_all(c).await)?;
-    Ok(rows.into_iter().map(|(id,)| TenantId::from_stored(id)).collect())
+/// The linked sessions, each with the moment from which it may be started.
+pub async fn list_linked(conn: &mut Conn) -> Result<Vec<(TenantId, UnixMs)>, Error> {
+    type Linked = (String, String, Option<i64>, i64);
+    let rows: Vec<Linked> = on!(conn, c => sqlx::query_as(LIST_LINKED).fetch_all(c).await)?;
+    let linked = rows.into_iter().map(|(id, state, until, changed)| {
+        let state = SessionState::parse(&state).unwrap_or(SessionState::Offline);
+        (TenantId::from_stored(id), state.rests_until(until.map(UnixMs), UnixMs(changed)))
+    });
+    Ok(linked.collect())
 }
 
 pub async fn count(conn: &mut Conn) -> Result<Vec<(String, i64)>, Error> {
     Ok(on!(conn, c => sqlx::query_as(COUNT).fetch_all(c).await)?)
 }
+
+#[cfg(test)]
+#[path = "wa_session_tests.rs"]
+mod tests;

@@ -264,3 +264,7 @@ pub async fn delete_tenant(conn: &mut Conn, tenant: &TenantId) -> Result<(), Err
 fn until_list(sql: &'static str, placeholder: &str) -> &'static str {
     sql.split_once(placeholder).map_or(sql, |(head, _)| head)
 }
+
+#[cfg(test)]
+#[path = "wa_value_tests.rs"]
+mod tests;

@@ -28,7 +28,7 @@ pub async fn health(
     }
 }
 
-/// `POST /api/v1/companies/{id}/webhook-key/rotate`: new webhook addresses; the old ones answer no more.
+/// `POST /api/v1/companies/{id}/webhook-key/rotate`: new webhook addresses; the old ones answer until one of the new is used.
 pub async fn rotate_hook_key(
     State(state): State<WebState>,
     Path(id): Path<String>,
@@ -40,7 +40,10 @@ pub async fn rotate_hook_key(
         hook_key::rotate(&state.app, &tenant).await
     };
     match answer.await {
-        Ok(urls) => Json(json!({"webhook_urls": urls})).into_response(),
+        Ok(urls) => {
+            Json(json!({"webhook_urls": urls, "old_urls_answer_until": "the first hook at a new one"}))
+                .into_response()
+        }
         Err(e) => error::problem(&e, &visit.request_id),
     }
 }

@@ -66,6 +66,10 @@ impl Owner {
                     return None;
                 }
                 pairing.asked_by_number(phone.clone());
+                if !pairing.has_qr() {
+                    // The last code's end must not cut the new one off.
+                    life.wait(self.context.settings.pace.patience * 3);
+                }
                 life.ask_code(phone, self.context.settings.pace.patience);
             }
         }

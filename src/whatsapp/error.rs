@@ -10,6 +10,9 @@ pub enum Error {
     NotOnWhatsApp,
     #[error("the session is not connected right now")]
     Offline,
+    /// The message may be on its way, or not: sending it again could make two of it.
+    #[error("whether the message left is not known")]
+    Unclear,
     #[error("the device was removed on the phone")]
     LoggedOut,
     #[error("WhatsApp restricted the number")]
@@ -26,9 +29,12 @@ pub enum Error {
 impl Fault for Error {
     fn retry(&self) -> Retry {
         match self {
-            Self::NotPaired | Self::NotOnWhatsApp | Self::LoggedOut | Self::Banned | Self::Refused(_) => {
-                Retry::Never
-            }
+            Self::NotPaired
+            | Self::NotOnWhatsApp
+            | Self::Unclear
+            | Self::LoggedOut
+            | Self::Banned
+            | Self::Refused(_) => Retry::Never,
             Self::Offline | Self::Vault(_) | Self::Library(_) => Retry::Backoff,
         }
     }

@@ -37,7 +37,8 @@ pub trait Gateway: Send + Sync {
     /// Whether the number has WhatsApp. A send to one that has not is taken by the server and delivered to nobody.
     async fn is_on_whatsapp(&self, tenant: &TenantId, phone: &Phone) -> Result<bool, Error>;
 
-    /// Hands a message to WhatsApp. `Ok` is not delivered: what became of it comes as acks and receipts.
+    /// Hands a message to WhatsApp. `Ok` is not delivered: what became of it comes as acks and receipts. After any error but
+    /// [`Error::Unclear`] nothing has left.
     async fn send(&self, tenant: &TenantId, message: &Outgoing) -> Result<(), Error>;
 
     /// What this process knows of the session now; `None` when it runs none.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use tokio::sync::oneshot;
 use whatsapp_rust::prelude::{Client, ClientError, IqError, Jid, MessageBuilderExt as _, wa};
+use whatsapp_rust::socket::error::{EncryptSendError, EncryptSendErrorKind};
 use whatsapp_rust::{ContactError, SendError, SendOptions};
 
 use super::error::Error;
@@ -15,7 +16,8 @@ use super::registry::{Command, Registry, watch};
 use super::settings::Settings;
 use super::store::VaultFailed;
 use super::vault::Vault;
-use super::wire::{Http, Sockets, Version};
+use super::version::Version;
+use super::wire::{Http, Sockets};
 use crate::domain::session::{PairBy, SessionState};
 use crate::kernel::clock::Clock;
 use crate::kernel::id::TenantId;
@@ -130,7 +132,8 @@ impl Gateway for LiveGateway {
         match tokio::time::timeout(self.context.settings.pace.send, sent).await {
             Ok(Ok(_)) => Ok(()),
             Ok(Err(error)) => Err(send_error(error)),
-            Err(_) => Err(Error::Offline),
+            // The library may have queued it before we lost patience.
+            Err(_) => Err(Error::Unclear),
         }
     }
 
@@ -154,9 +157,25 @@ fn send_error(error: SendError) -> Error {
         SendError::Client(ClientError::NotConnected | ClientError::NotLoggedIn | ClientError::Socket(_)) => {
             Error::Offline
         }
-        SendError::Client(ClientError::EncryptSend(_)) => Error::Offline,
+        SendError::Client(ClientError::EncryptSend(error)) => written_error(&error),
         SendError::InvalidRequest(why) => Error::Refused(why),
-        other => of_chain(other.into()),
+        other => {
+            let other = anyhow::Error::from(other);
+            let written = other.chain().find_map(|cause| cause.downcast_ref::<EncryptSendError>());
+            written.map(written_error).unwrap_or_else(|| of_chain(other))
+        }
+    }
+}
+
+/// The last step failed: the frame's way to the socket.
+fn written_error(error: &EncryptSendError) -> Error {
+    match error.kind {
+        // Refused before a byte of it was written.
+        EncryptSendErrorKind::Crypto | EncryptSendErrorKind::Framing | EncryptSendErrorKind::Poisoned => {
+            Error::Offline
+        }
+        // A write that broke off, or a writer that ended without a word: the frame may have been in its last batch.
+        _ => Error::Unclear,
     }
 }
 
@@ -185,5 +204,30 @@ fn of_chain(error: anyhow::Error) -> Error {
         Error::Vault(error)
     } else {
         Error::Library(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_never_left_is_called_offline() {
+        let sent = |error| send_error(SendError::Client(ClientError::EncryptSend(error)));
+        let why = || anyhow::anyhow!("why");
+        for never_left in
+            [EncryptSendError::crypto(why()), EncryptSendError::framing(why()), EncryptSendError::poisoned()]
+        {
+            assert!(matches!(sent(never_left), Error::Offline));
+        }
+        for perhaps in [
+            EncryptSendError::transport(why()),
+            EncryptSendError::channel_closed(),
+            EncryptSendError::join(why()),
+        ] {
+            assert!(matches!(sent(perhaps), Error::Unclear));
+        }
+        let wrapped = anyhow::Error::from(ClientError::EncryptSend(EncryptSendError::channel_closed()));
+        assert!(matches!(send_error(SendError::Internal(wrapped.context("while sending"))), Error::Unclear));
     }
 }

@@ -23,6 +23,7 @@ mod running;
 mod settings;
 pub mod store;
 pub mod vault;
+mod version;
 mod wire;
 
 pub use live::LiveGateway;

@@ -12,7 +12,7 @@ use whatsapp_rust::bot::{Bot, BotBuilderError, BotHandle};
 use whatsapp_rust::futures::channel::oneshot;
 use whatsapp_rust::prelude::{Client, wa};
 use whatsapp_rust::traits::{Backend, DeviceStore as _};
-use whatsapp_rust::wacore::store::DevicePropsOverride;
+use whatsapp_rust::wacore::store::{Device, DevicePropsOverride};
 use whatsapp_rust::{CacheConfig, MsgSecretPolicy, NodeFilter, OwnedNodeRef};
 
 use super::error::Error;
@@ -23,7 +23,8 @@ use super::registry::{Command, Registry, Status};
 use super::settings::Settings;
 use super::store::WaStore;
 use super::vault::Vault;
-use super::wire::{Http, Sockets, Version};
+use super::version::Version;
+use super::wire::{Http, Sockets};
 use crate::domain::session::{PairBy, SessionEvent, SessionState};
 use crate::kernel::clock::{Clock, UnixMs};
 use crate::kernel::id::TenantId;
@@ -186,10 +187,21 @@ impl Owner {
         Ok(device.is_some_and(|device| device.pn.is_some()))
     }
 
+    /// What this device claimed the last time, or what the library was made with: the newer of the two.
+    async fn claimed_before(&self) -> Result<(u32, u32, u32), Error> {
+        let stored = self.store().load().await.map_err(|e| Error::Vault(e.into()))?;
+        let claimed = |d: &Device| (d.app_version_primary, d.app_version_secondary, d.app_version_tertiary);
+        let built_in = claimed(&Device::new());
+        Ok(stored.map_or(built_in, |device| claimed(&device).max(built_in)))
+    }
+
     /// Builds a client on the stored keys and sets it going.
     pub(super) async fn open(&self) -> Result<Running, Error> {
         let context = &self.context;
-        let version = context.version.get(None).await.map_err(Error::Library)?;
+        let version = match context.version.get().await {
+            Some(version) => version,
+            None => self.claimed_before().await?,
+        };
         let store = Arc::new(self.store());
         let (heard, notices) = mpsc::unbounded_channel();
         let keeper = Keeper {

@@ -112,6 +112,23 @@ impl Pairing {
         })
     }
 
+    /// How long the code by number is still good; `None` when none was given.
+    pub(super) fn code_left(&self, now: UnixMs) -> Option<Duration> {
+        let Some(SessionEvent::PairingCode { expires_at, .. }) = &self.typed else { return None };
+        Some(Duration::from_millis(u64::try_from(expires_at.since(now)).unwrap_or(0)))
+    }
+
+    /// The number whose code was asked for on this connection and has not come.
+    pub(super) fn awaited(&self) -> Option<Phone> {
+        // A connection that showed nothing at all gives no code either: it is not begun again for one.
+        if self.typed.is_some() || self.number == 0 { None } else { self.phone.clone() }
+    }
+
+    pub(super) fn code_failed(&mut self) {
+        self.phone = None;
+        self.typed = None;
+    }
+
     pub(super) fn has_shown(&self) -> bool {
         self.picture.is_some() || self.typed.is_some()
     }
@@ -189,6 +206,26 @@ mod tests {
         assert_eq!(pairing.given_code(&anna, UnixMs(149_000)), Some(code));
         assert_eq!(pairing.given_code(&anna, UnixMs(151_000)), None);
         assert_eq!(pairing.given_code(&oleg, UnixMs(0)), None);
+    }
+
+    #[test]
+    fn a_code_that_is_awaited_or_shown_outlives_the_pictures() {
+        let phone = Phone::parse("+79000000001").expect("valid");
+        let mut pairing = Pairing::new(&PairBy::Qr);
+        pairing.qr("ref1,a".to_owned(), TTL, UnixMs(0));
+        assert_eq!(pairing.awaited(), None);
+        pairing.asked_by_number(phone.clone());
+        assert_eq!((pairing.awaited(), pairing.code_left(UnixMs(0))), (Some(phone.clone()), None));
+        pairing.code("ABCD1234".to_owned(), Duration::from_secs(180), UnixMs(80_000));
+        pairing.qr_ran_out();
+        assert_eq!(
+            (pairing.awaited(), pairing.code_left(UnixMs(160_000))),
+            (None, Some(Duration::from_secs(100)))
+        );
+        assert_eq!(pairing.code_left(UnixMs(300_000)), Some(Duration::ZERO));
+        pairing.code_failed();
+        assert_eq!((pairing.awaited(), pairing.code_left(UnixMs(0))), (None, None));
+        assert_eq!(Pairing::new(&PairBy::Code(phone)).awaited(), None, "nothing was ever shown");
     }
 
     #[test]

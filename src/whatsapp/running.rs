@@ -106,28 +106,40 @@ impl Owner {
                 self.tell(event).await;
             }
             Notice::Code { code, ttl } => {
-                life.patience = None;
                 let event = pairing.code(code, ttl, now);
+                life.patience = if pairing.has_qr() { None } else { self.while_code_holds(pairing) };
                 self.tell(event).await;
             }
             Notice::CodeSpent => match pairing.renew() {
-                Some(phone) => life.ask_code(phone, self.context.settings.pace.patience),
+                Some(phone) => {
+                    if !pairing.has_qr() {
+                        life.patience = self.while_code_holds(pairing);
+                    }
+                    life.ask_code(phone, self.context.settings.pace.patience);
+                }
                 None => return Some(self.refused(Refusal::Other, "the code was not used in time").await),
             },
+            Notice::CodeFailed { why, detail } if !pairing.has_qr() => {
+                return Some(self.refused(why, &detail).await);
+            }
             Notice::CodeFailed { why, detail } => {
                 // The QR codes of the same connection go on.
                 life.patience = None;
+                pairing.code_failed();
                 self.tell(SessionEvent::PairingRefused { why, detail }).await;
             }
             Notice::QrExhausted { connected } => {
                 pairing.qr_ran_out();
-                self.tell(SessionEvent::QrExhausted).await;
-                if !connected {
-                    self.tell_state(SessionState::Unpaired, "no code was scanned", None).await;
-                    return Some(End::Next(Next::Leave));
+                if connected {
+                    // The line stays open for a code by number: that one is on the screen, and the end of the pictures is no
+                    // news. It is told with the end of the code.
+                    life.patience = self.while_code_holds(pairing);
+                } else if let Some(phone) = pairing.awaited() {
+                    // Asked for at the last moment: this line is being closed, so the next one gives it.
+                    return Some(End::Again(PairBy::Code(phone)));
+                } else {
+                    return Some(self.nobody_linked("no code was scanned").await);
                 }
-                // The code by number is good for three minutes; the codes took 160 s of them.
-                life.patience = Some(Instant::now() + self.context.settings.pace.patience * 3);
             }
             Notice::Paired => {
                 life.pairing = None;
@@ -138,7 +150,7 @@ impl Owner {
             Notice::PairFailed { why, detail } => return Some(self.refused(why, &detail).await),
             Notice::Banned { reason, .. } => return Some(self.refused(Refusal::Restricted, &reason).await),
             Notice::Outdated => {
-                self.newer_version().await;
+                self.newer_version();
                 return Some(self.refused(Refusal::Outdated, "WhatsApp wants a newer client").await);
             }
             Notice::LoggedOut { reason } => return Some(self.refused(Refusal::Other, &reason).await),
@@ -168,7 +180,7 @@ impl Owner {
             }
             Notice::Outdated => {
                 self.tell_state(SessionState::Outdated, "WhatsApp wants a newer client", None).await;
-                let again = self.newer_version().await;
+                let again = self.newer_version();
                 Some(End::Next(Next::Rest(again)))
             }
             Notice::Refused { reason } => {
@@ -179,14 +191,14 @@ impl Owner {
         }
     }
 
-    /// Asks for WhatsApp's newest version; tells when it is worth coming back with it.
-    async fn newer_version(&self) -> Option<Instant> {
+    /// Has WhatsApp's newest version asked for; tells when it is worth coming back with it.
+    fn newer_version(&self) -> Option<Instant> {
         let pace = &self.context.settings.pace;
         // A version the operator set stays: only they can change it.
         if !self.context.version.may_change() {
             return None;
         }
-        let _ = self.context.version.get(Some(pace.outdated)).await;
+        self.context.version.refresh(pace.outdated);
         Some(Instant::now() + pace.outdated)
     }
 
@@ -236,6 +248,22 @@ impl Owner {
         }
     }
 
+    /// Until when to wait for the code by number: to its end, or for its coming while it is being asked for.
+    fn while_code_holds(&self, pairing: &Pairing) -> Option<Instant> {
+        // A moment longer than people are told, so that it is over for them too.
+        const MOMENT: std::time::Duration = std::time::Duration::from_secs(1);
+        let pace = &self.context.settings.pace;
+        let left = pairing.code_left(self.context.clock.now()).map(|left| left + MOMENT);
+        Some(Instant::now() + left.unwrap_or(pace.patience * 3))
+    }
+
+    /// Every code ran out unused.
+    async fn nobody_linked(&mut self, detail: &str) -> End {
+        self.tell(SessionEvent::QrExhausted).await;
+        self.tell_state(SessionState::Unpaired, detail, None).await;
+        End::Next(Next::Leave)
+    }
+
     pub(super) async fn refused(&mut self, why: Refusal, detail: &str) -> End {
         self.tell(SessionEvent::PairingRefused { why, detail: detail.to_owned() }).await;
         self.tell_state(SessionState::Unpaired, detail, None).await;
@@ -253,10 +281,7 @@ impl Owner {
         }
         life.patience = None;
         match &life.pairing {
-            Some(pairing) if !pairing.has_qr() => {
-                self.tell_state(SessionState::Unpaired, "no code was used", None).await;
-                Some(End::Next(Next::Leave))
-            }
+            Some(pairing) if !pairing.has_qr() => Some(self.nobody_linked("no code was used").await),
             Some(pairing) if pairing.has_shown() => None,
             Some(_) => Some(self.refused(Refusal::Unreachable, "WhatsApp does not answer").await),
             None => {
@@ -291,6 +316,11 @@ impl Life {
             }
         })
         .await;
+    }
+
+    /// Gives whatever is awaited so long from now.
+    pub(super) fn wait(&mut self, patience: std::time::Duration) {
+        self.patience = Some(Instant::now() + patience);
     }
 
     pub(super) fn ask_code(&mut self, phone: crate::kernel::phone::Phone, patience: std::time::Duration) {

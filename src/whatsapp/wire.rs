@@ -1,9 +1,9 @@
-//! What all sessions of the process share on the way to WhatsApp: one TLS configuration, one HTTP client, one claimed version.
+//! What all sessions of the process share on the way to WhatsApp: one TLS configuration, one HTTP client.
 //!
-//! The library would make a TLS configuration per connection (27 KiB each) and fetch the version per session.
+//! The library would make a TLS configuration per connection (27 KiB each).
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::Context as _;
 use async_trait::async_trait;
@@ -15,10 +15,9 @@ use whatsapp_rust::http::{HttpClient, HttpRequest, HttpResponse};
 use whatsapp_rust::transport::{
     Connector, Transport, TransportEvent, TransportFactory, default_tls_connector, from_websocket,
 };
-use whatsapp_rust::version::fetch_latest_app_version;
 use whatsapp_rust::wacore::net::{WHATSAPP_WEB_ORIGIN, WHATSAPP_WEB_WS_URL};
 
-use super::settings::{SANDBOX_VERSION, Settings};
+use super::settings::Settings;
 
 /// The way to WhatsApp's socket, shared by every session.
 ///
@@ -113,55 +112,4 @@ impl HttpClient for Http {
 /// rustls wants one provider named per process; a second naming changes nothing.
 fn install_crypto() {
     let _ = rustls::crypto::ring::default_provider().install_default();
-}
-
-/// The client version we claim: the operator's, or WhatsApp's own newest, asked for once a day.
-pub(super) struct Version {
-    fixed: Option<(u32, u32, u32)>,
-    asked: tokio::sync::Mutex<Option<Asked>>,
-    http: Http,
-}
-
-#[derive(Clone, Copy)]
-struct Asked {
-    version: (u32, u32, u32),
-    at: Instant,
-}
-
-const FRESH: Duration = Duration::from_secs(24 * 3600);
-
-impl Version {
-    pub(super) fn new(settings: &Settings, http: Http) -> Self {
-        let fixed = settings.version.or_else(|| settings.ws_url.as_ref().map(|_| SANDBOX_VERSION));
-        Self { fixed, asked: tokio::sync::Mutex::new(None), http }
-    }
-
-    /// Whether asking again may bring a newer one.
-    pub(super) fn may_change(&self) -> bool {
-        self.fixed.is_none()
-    }
-
-    /// The version to claim now; with `at_most_old` only an answer younger than that will do.
-    pub(super) async fn get(&self, at_most_old: Option<Duration>) -> anyhow::Result<(u32, u32, u32)> {
-        if let Some(fixed) = self.fixed {
-            return Ok(fixed);
-        }
-        // Held while asking: a thousand sessions that start together ask once.
-        let mut asked = self.asked.lock().await;
-        if let Some(known) = *asked
-            && known.at.elapsed() < at_most_old.unwrap_or(FRESH)
-        {
-            return Ok(known.version);
-        }
-        let http: Arc<dyn HttpClient> = Arc::new(self.http.clone());
-        match (fetch_latest_app_version(&http).await, *asked) {
-            (Ok(version), _) => {
-                *asked = Some(Asked { version, at: Instant::now() });
-                Ok(version)
-            }
-            // Yesterday's version is better than none.
-            (Err(_), Some(known)) => Ok(known.version),
-            (Err(error), None) => Err(error.context("WhatsApp does not tell its current version")),
-        }
-    }
 }

@@ -79,14 +79,14 @@ impl Fault for Error {
     fn retry(&self) -> Retry {
         match self {
             Self::Throttled(Some(ms)) => Retry::After(*ms),
-            Self::Throttled(None) | Self::Unreachable(_) | Self::Upstream(_) | Self::Malformed(_) => {
-                Retry::Backoff
-            }
-            Self::Unauthorised
-            | Self::LicenceExpired
-            | Self::Forbidden(_)
-            | Self::NotFound
-            | Self::Rejected { .. } => Retry::Never,
+            // A token that is being changed and a licence that is being paid come right without us.
+            Self::Throttled(None)
+            | Self::Unreachable(_)
+            | Self::Upstream(_)
+            | Self::Malformed(_)
+            | Self::Unauthorised
+            | Self::LicenceExpired => Retry::Backoff,
+            Self::Forbidden(_) | Self::NotFound | Self::Rejected { .. } => Retry::Never,
         }
     }
 }
@@ -150,7 +150,8 @@ mod tests {
         assert_eq!(Error::Throttled(Some(7000)).retry(), Retry::After(7000));
         assert_eq!(Error::Upstream(502).retry(), Retry::Backoff);
         assert_eq!(Error::Malformed("half").retry(), Retry::Backoff);
-        assert_eq!(Error::Unauthorised.retry(), Retry::Never);
-        assert_eq!(Error::LicenceExpired.retry(), Retry::Never);
+        assert_eq!(Error::Unauthorised.retry(), Retry::Backoff, "a token may be changing");
+        assert_eq!(Error::LicenceExpired.retry(), Retry::Backoff, "a licence may be paid");
+        assert_eq!(Error::NotFound.retry(), Retry::Never);
     }
 }

@@ -139,6 +139,10 @@ silent-whatsapp-done = WhatsApp is linked
 silent-whatsapp-waits = Linking WhatsApp
 silent-data-waits = The salon’s data waits for YClients
 
+licence-title = The salon’s YClients licence has expired
+licence-lead = YClients gives no data of the salon until the licence is renewed. Renew it and check again: connecting goes on from here.
+licence-data-waits = The salon’s data waits for the licence
+
 fault-title = Something broke on our side
 fault-lead = You did everything right, the mistake is ours. Try again. If that does not help, give support the request number.
 

@@ -50,18 +50,29 @@ export function launch() {
   return { send, listeners, close, tab: (options) => tab({ send, listeners }, options) };
 }
 
-/** A page of a given size; `problems` gathers what the console and the content policy complained about. */
-async function tab({ send, listeners }, { width = 1280, height = 900, dark = false, touch = false, language = "ru" } = {}) {
+/**
+ * A page of a given size. `problems` gathers what the console and the content policy complained about, `traffic` what was
+ * asked for, and how many bytes came. `agent` names another browser.
+ */
+async function tab({ send, listeners }, { width = 1280, height = 900, dark = false, touch = false, language = "ru", agent } = {}) {
   const { targetId } = await send("Target.createTarget", { url: "about:blank" });
   const { sessionId } = await send("Target.attachToTarget", { targetId, flatten: true });
   const call = (method, params) => send(method, params, sessionId);
   const problems = [];
+  const traffic = new Map();
   listeners.set(sessionId, (method, params) => {
     if (method === "Log.entryAdded" && params.entry.level === "error") problems.push(params.entry.text);
     if (method === "Runtime.exceptionThrown") problems.push(params.exceptionDetails.exception?.description ?? params.exceptionDetails.text);
+    if (method === "Runtime.consoleAPICalled" && params.type === "error") problems.push(params.args.map((it) => it.value ?? it.description).join(" "));
+    // A redirect keeps its number, so the last address is the one that was loaded.
+    if (method === "Network.requestWillBeSent") traffic.set(params.requestId, { url: params.request.url, kind: params.type, bytes: 0 });
+    if (method === "Network.webSocketCreated") traffic.set(params.requestId, { url: params.url, kind: "WebSocket", bytes: 0 });
+    if (method === "Network.loadingFinished" && traffic.has(params.requestId)) traffic.get(params.requestId).bytes = params.encodedDataLength;
   });
+  const userAgent = agent ?? (await send("Browser.getVersion")).userAgent;
   await Promise.all([
-    call("Page.enable"), call("Runtime.enable"), call("Log.enable"),
+    call("Page.enable"), call("Runtime.enable"), call("Log.enable"), call("Network.enable"),
+    call("Emulation.setUserAgentOverride", { userAgent, acceptLanguage: language }),
     call("Emulation.setDeviceMetricsOverride", { width, height, deviceScaleFactor: 1, mobile: touch }),
     call("Emulation.setTouchEmulationEnabled", { enabled: touch }),
     call("Emulation.setLocaleOverride", { locale: language }),
@@ -81,7 +92,7 @@ async function tab({ send, listeners }, { width = 1280, height = 900, dark = fal
     }
   };
   return {
-    call, evaluate, until, problems,
+    call, evaluate, until, problems, traffic,
     async open(url) {
       await call("Page.navigate", { url });
       await until("document.readyState === 'complete' && location.href !== 'about:blank'", url);

@@ -2,15 +2,17 @@
 
 use std::time::{Duration, Instant};
 
-use salonbridge::app::App;
+use salonbridge::app::{App, connect};
 use salonbridge::boot::config::Env;
 use salonbridge::boot::demo::World;
-use salonbridge::boot::demo_trip::{self, Report, Trip};
+use salonbridge::boot::demo_trip::{self, Page, Report, Trip};
+use salonbridge::domain::connect::ConnectStep;
+use salonbridge::domain::session::SessionState;
 use salonbridge::domain::tenant::TenantState;
 use salonbridge::kernel::crm_id::SalonId;
 use salonbridge::kernel::id::TenantId;
 use salonbridge::kernel::secret::random_hex;
-use salonbridge::storage::{decision, tenant};
+use salonbridge::storage::{decision, tenant, wa_session};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -21,6 +23,7 @@ pub struct Salon {
     pub world: World,
     pub tenant: TenantId,
     pub token: String,
+    page: Page,
     pub http: reqwest::Client,
     pub folder: TempDir,
 }
@@ -48,21 +51,47 @@ impl Salon {
     }
 
     async fn active_on(database: Option<String>) -> Self {
-        let mut env = Env::from([("SALONBRIDGE_SETTLE_MS".to_owned(), "300".to_owned())]);
+        let salon = Self::installed_on(database, json!({}), json!([])).await;
+        salon.link().await;
+        assert_eq!(salon.state().await, TenantState::Active);
+        salon
+    }
+
+    /// The same while these routes of YClients fail.
+    pub async fn active_under(routes: Value) -> Self {
+        let salon = Self::installed_on(None, json!({}), routes).await;
+        salon.link().await;
+        salon
+    }
+
+    /// Installed, its page opened once and its phone not linked, in a WhatsApp with these faults.
+    pub async fn installed(whatsapp_faults: Value) -> Self {
+        Self::installed_on(None, whatsapp_faults, json!([])).await
+    }
+
+    async fn installed_on(database: Option<String>, whatsapp_faults: Value, routes: Value) -> Self {
+        let mut env = Env::from(
+            [("SALONBRIDGE_SETTLE_MS", "300"), ("SALONBRIDGE_GRACE_S", "2")]
+                .map(|(k, v)| (k.to_owned(), v.to_owned())),
+        );
         env.extend(database.map(|url| ("DATABASE_URL".to_owned(), url)));
         let folder = tempfile::tempdir().expect("a folder");
         let world = World::start(&env, folder.path(), 0).await.expect("the world starts");
-        let mut report = Report::default();
         let trip = Trip::new(&world).expect("hands");
-        let page = trip.install(&mut report).await.expect("installed");
-        trip.link(&page, &mut report).await.expect("linked");
-        let token = page.token;
+        trip.crm("POST", "/admin/faults", &json!({ "routes": routes })).await.expect("set");
+        trip.wa("POST", "/faults", &whatsapp_faults).await.expect("set");
+        let page = trip.install(&mut Report::default()).await.expect("installed");
         let mut conn = world.product.app.db.read().await.expect("a connection");
         let stored =
             tenant::find_by_salon(&mut conn, SalonId(demo_trip::SALON)).await.expect("read").expect("there");
-        assert_eq!(stored.tenant.state, TenantState::Active);
         drop(conn);
-        Self { tenant: stored.tenant.id, world, token, http: reqwest::Client::new(), folder }
+        let http = reqwest::Client::new();
+        Self { tenant: stored.tenant.id, token: page.token.clone(), page, world, http, folder }
+    }
+
+    /// Scans the code on the page, says yes to the number and waits until the salon is active.
+    pub async fn link(&self) {
+        self.trip().link(&self.page, &mut Report::default()).await.expect("linked");
     }
 
     pub async fn restarted(self) -> Self {
@@ -133,6 +162,31 @@ impl Salon {
     pub async fn state(&self) -> TenantState {
         let mut conn = self.app().db.read().await.expect("a connection");
         tenant::find(&mut conn, &self.tenant).await.expect("read").expect("there").tenant.state
+    }
+
+    /// What the connect page shows.
+    pub async fn step(&self) -> ConnectStep {
+        connect::view(self.app(), &self.tenant).await.expect("a view").step
+    }
+
+    pub async fn until_step(&self, name: &str) -> ConnectStep {
+        self.until(&format!("the page says {name}"), async || self.step().await.name() == name).await;
+        self.step().await
+    }
+
+    pub async fn session(&self) -> SessionState {
+        let mut conn = self.app().db.read().await.expect("a connection");
+        let row = wa_session::find(&mut conn, &self.tenant).await.expect("read");
+        row.map_or(SessionState::Unpaired, |row| row.state)
+    }
+
+    pub async fn until_session(&self, state: SessionState) {
+        self.until(state.as_str(), async || self.session().await == state).await;
+    }
+
+    /// Bad weather over WhatsApp.
+    pub async fn whatsapp(&self, faults: Value) {
+        self.trip().wa("POST", "/faults", &faults).await.expect("set");
     }
 
     pub async fn until_state(&self, state: TenantState) {

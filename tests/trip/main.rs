@@ -1,10 +1,15 @@
 //! The whole trip over real wires, on both engines: install, link, book, move, cancel, as `salonbridge demo --once` walks it.
 
+mod browser;
 mod hooks;
 mod install;
 mod kit;
 mod life;
+mod linking;
+mod lost;
 mod records;
+mod unclear;
+mod weather;
 
 use salonbridge::boot::config::Env;
 use salonbridge::boot::demo::World;

@@ -1,5 +1,7 @@
 //! Linking a phone.
 
+use std::time::Duration;
+
 use salonbridge::domain::session::{PairBy, SessionEvent, SessionState};
 use salonbridge::kernel::id::TenantId;
 use salonbridge::whatsapp::gateway::Gateway as _;
@@ -112,7 +114,7 @@ async fn a_cancelled_linking_leaves_nothing_running() {
         if house.gateway.running() == 0 {
             return;
         }
-        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        tokio::time::sleep(Duration::from_millis(10)).await;
     }
     panic!("the session still runs");
 }
@@ -120,7 +122,7 @@ async fn a_cancelled_linking_leaves_nothing_running() {
 #[tokio::test]
 async fn a_whatsapp_that_does_not_answer_is_said_so() {
     let mut pace = super::kit::quick();
-    pace.patience = std::time::Duration::from_millis(700);
+    pace.patience = Duration::from_millis(700);
     let house = House::with(pace).await;
     house.stage.post("/faults", json!({ "silent": true })).await;
     let tenant = house.salon().await;
@@ -132,4 +134,27 @@ async fn a_whatsapp_that_does_not_answer_is_said_so() {
         })
         .await;
     house.told.state(&tenant, SessionState::Unpaired).await;
+}
+
+#[tokio::test]
+async fn a_code_outlives_the_pictures_of_its_connection() {
+    let mut pace = super::kit::quick();
+    pace.patience = Duration::from_secs(1);
+    let house = House::with(pace).await;
+    // One picture, whose minute the library keeps.
+    let refs = json!({ "count": 1, "first_ms": 60000, "next_ms": 20000, "grace_ms": 0 });
+    house.stage.post("/faults", json!({ "refs": refs })).await;
+    let tenant = house.salon().await;
+    house.gateway.pair(&tenant, PairBy::Qr).await.expect("begins");
+    house.told.qr(&tenant).await;
+    house.gateway.pair(&tenant, PairBy::Code(phone(SALON))).await.expect("goes on by number");
+    let code = pairing_code(&house, &tenant).await;
+    // The picture ends, and with it any patience that is not the code's own.
+    tokio::time::sleep(Duration::from_secs(66)).await;
+    let told = house.told.of(&tenant);
+    assert!(!told.contains(&SessionEvent::QrExhausted), "{told:?}");
+    house.gateway.pair(&tenant, PairBy::Code(phone(SALON))).await.expect("asks again");
+    assert_eq!(pairing_code(&house, &tenant).await, code, "the same code");
+    house.stage.post(&format!("/phones/{SALON}/code"), json!({ "code": code })).await;
+    house.told.state(&tenant, SessionState::Online).await;
 }

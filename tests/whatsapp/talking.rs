@@ -242,3 +242,15 @@ fn a_message_survives_the_death_of_the_process() {
         house.stage.messages(ANNA, 2).await;
     });
 }
+
+#[tokio::test]
+async fn a_message_that_found_no_end_in_time_is_not_said_to_have_stayed() {
+    let mut pace = super::kit::quick();
+    pace.send = Duration::from_millis(700);
+    let house = House::with(pace).await;
+    let tenant = house.linked(SALON).await;
+    house.stage.post("/faults", json!({ "silent": true })).await;
+    let message = Outgoing { message_id: "3EB0VAGUE".to_owned(), to: phone(ANNA), text: "?".to_owned() };
+    let vague = house.gateway.send(&tenant, &message).await;
+    assert!(matches!(vague, Err(Error::Unclear)), "{vague:?}");
+}

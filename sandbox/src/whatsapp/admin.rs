@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
+use axum::body::Body;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
+use futures::StreamExt as _;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use tokio::sync::oneshot;
@@ -17,12 +19,15 @@ use super::World;
 use super::phone::link::Typed;
 use super::phone::send::SendError;
 use super::phone::{Card, Handset, LinkError, Linked, NewPhone as Settings};
+use super::picture::{self, Blurred};
 use super::server::faults::Action;
 use super::wire::digits;
 
 /// A companion that does not sign within this time does not sign at all.
 const LINK_TIMEOUT: Duration = Duration::from_secs(20);
 const MAX_WAIT: Duration = Duration::from_secs(60);
+/// So much of a picture that is too large is read before the connection is cut.
+const MOST_SWALLOWED: usize = 128 << 20;
 
 pub fn routes() -> Router<World> {
     Router::new()
@@ -31,6 +36,7 @@ pub fn routes() -> Router<World> {
         .route("/phones/{number}", get(show))
         .route("/phones/{number}/devices", get(devices))
         .route("/phones/{number}/scan", post(scan))
+        .route("/phones/{number}/scan-picture", post(scan_picture))
         .route("/phones/{number}/code", post(code))
         .route("/phones/{number}/messages", get(messages))
         .route("/phones/{number}/send", post(send))
@@ -66,6 +72,17 @@ impl From<LinkError> for Refused {
             LinkError::NoOffer | LinkError::Refused(_) => StatusCode::CONFLICT,
             LinkError::WrongCode => StatusCode::UNPROCESSABLE_ENTITY,
             LinkError::Silence => StatusCode::GATEWAY_TIMEOUT,
+        };
+        Self(status, error.to_string())
+    }
+}
+
+impl From<Blurred> for Refused {
+    fn from(error: Blurred) -> Self {
+        let status = match &error {
+            Blurred::NotAPicture => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Blurred::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Blurred::NoCode => StatusCode::UNPROCESSABLE_ENTITY,
         };
         Self(status, error.to_string())
     }
@@ -164,6 +181,40 @@ async fn scan(
     let Json(body) = body?;
     let outcome = find(&world, &number)?.pick_up().scan(&body.qr)?;
     Ok(Json(await_link(outcome).await?))
+}
+
+async fn scan_picture(
+    State(world): State<World>,
+    Path(number): Path<String>,
+    body: Body,
+) -> Answer<Json<Linked>> {
+    let handset = find(&world, &number)?;
+    let file = whole(body).await?;
+    let texts =
+        tokio::task::spawn_blocking(move || picture::read(&file)).await.map_err(|_| Blurred::NoCode)??;
+    let begun = {
+        let mut phone = handset.pick_up();
+        // A screen may show other codes, too: the first that links is meant.
+        texts.iter().map(|text| phone.scan(text)).find(Result::is_ok)
+    };
+    let outcome = begun.unwrap_or(Err(LinkError::NotACode))?;
+    Ok(Json(await_link(outcome).await?))
+}
+
+/// A picture's bytes. What is too large is taken to its end all the same: a sender that is cut off never hears why.
+async fn whole(body: Body) -> Result<Vec<u8>, Blurred> {
+    let mut pieces = body.into_data_stream();
+    let (mut file, mut length) = (Vec::new(), 0);
+    while let Some(piece) = pieces.next().await {
+        let piece = piece.map_err(|_| Blurred::NotAPicture)?;
+        length += piece.len();
+        if length <= picture::MAX_BYTES {
+            file.extend_from_slice(&piece);
+        } else if length > MOST_SWALLOWED {
+            break;
+        }
+    }
+    if length > picture::MAX_BYTES { Err(Blurred::TooLarge) } else { Ok(file) }
 }
 
 #[derive(Deserialize)]

@@ -11,6 +11,7 @@
 //! | `GET /phones/{number}` | | one card |
 //! | `GET /phones/{number}/devices` | | `[{"device","online","active","one_time_keys","unacknowledged","push_name"}]` |
 //! | `POST /phones/{number}/scan` | `{"qr"}` | `{"jid","lid","device"}` once the companion has signed |
+//! | `POST /phones/{number}/scan-picture` | a PNG or JPEG of a screen, up to 8 MB | the same, for the code in the picture |
 //! | `POST /phones/{number}/code` | `{"code"}` | the same |
 //! | `GET /phones/{number}/messages` | `?chat=&count=&wait_ms=` | messages, see below |
 //! | `POST /phones/{number}/send` | `{"to","text","quoted"?,"by"?}` | `{"id"}`; `by` is `"pn"` or `"lid"` |
@@ -28,7 +29,8 @@
 //! refuse. `lid_migrated` phones tell their companions to keep chats by LID.
 //!
 //! Errors are `{"error":sentence}` with 400 (malformed), 404 (no such phone), 409, 410 or 422 (refused, expired, wrong code)
-//! and 504 (the companion did not answer).
+//! and 504 (the companion did not answer). For a picture: 400 (its code is not WhatsApp's), 413 (too large), 415 (no picture) and
+//! 422 (no code in it).
 //!
 //! # Faults
 //!
@@ -52,6 +54,7 @@ mod noise;
 mod origin;
 mod pages;
 mod phone;
+mod picture;
 mod server;
 mod socket;
 mod wire;

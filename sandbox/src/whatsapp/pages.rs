@@ -1,6 +1,7 @@
 //! The phones as one sees them: a list, and each phone with its chats, its ticks and a camera for codes.
 //!
-//! Plain forms do the work, so everything can be done without script; the script keeps what is shown fresh.
+//! Plain forms do the work, so everything but scanning a picture can be done without script; the scripts keep what is shown
+//! fresh, and are the camera's shutter.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -8,7 +9,7 @@ use std::time::Duration;
 use askama::Template;
 use axum::Router;
 use axum::extract::{Form, Path, Query, State};
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
@@ -25,6 +26,7 @@ use super::phone::{Card, NewPhone as Settings, Phone};
 /// Nothing from elsewhere, nothing inline; other pages on this machine may show a phone in a frame.
 const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; \
                       form-action 'self'; base-uri 'none'; frame-ancestors http://127.0.0.1:* http://localhost:*";
+const SCRIPT: [(HeaderName, &str); 1] = [(header::CONTENT_TYPE, "text/javascript; charset=utf-8")];
 /// A burst of changes is one change to the eye.
 const CALM: Duration = Duration::from_millis(80);
 
@@ -44,6 +46,8 @@ pub fn routes() -> Router<World> {
         .route("/events", get(events))
         .route("/static/phone.css", get(css))
         .route("/static/phone.js", get(js))
+        .route("/static/camera.js", get(camera))
+        .route("/static/icon.svg", get(icon))
 }
 
 #[derive(Template)]
@@ -274,10 +278,15 @@ async fn css() -> impl IntoResponse {
 }
 
 async fn js() -> impl IntoResponse {
-    (
-        [(header::CONTENT_TYPE, "text/javascript; charset=utf-8")],
-        include_str!("../../static/whatsapp/phone.js"),
-    )
+    (SCRIPT, include_str!("../../static/whatsapp/phone.js"))
+}
+
+async fn camera() -> impl IntoResponse {
+    (SCRIPT, include_str!("../../static/whatsapp/camera.js"))
+}
+
+async fn icon() -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "image/svg+xml")], include_str!("../../static/whatsapp/icon.svg"))
 }
 
 fn cards(world: &World) -> Vec<Card> {

@@ -70,6 +70,13 @@ impl Stage {
         (answer.status().as_u16(), answer.json().await.expect("JSON"))
     }
 
+    /// Posts a file and returns status and body.
+    pub async fn post_bytes(&self, path: &str, file: Vec<u8>) -> (u16, Value) {
+        let answer =
+            self.http.post(format!("{}{path}", self.base)).body(file).send().await.expect("an answer");
+        (answer.status().as_u16(), answer.json().await.expect("JSON"))
+    }
+
     pub async fn post(&self, path: &str, body: Value) -> Value {
         let (status, answer) = self.try_post(path, body).await;
         assert!((200..300).contains(&status), "POST {path}: {status} {answer}");

@@ -4,6 +4,7 @@ mod forger;
 mod kit;
 mod pages;
 mod pairing;
+mod picture;
 mod strictness;
 mod talking;
 mod weather;

@@ -38,7 +38,7 @@ async fn nothing_is_inline_and_nothing_comes_from_elsewhere() {
             assert!(!html.contains(foul), "{path} contains {foul}");
         }
     }
-    for asset in ["/static/phone.css", "/static/phone.js"] {
+    for asset in ["/static/phone.css", "/static/phone.js", "/static/camera.js"] {
         assert_eq!(stage.page(asset).await.0, 200);
     }
 }

@@ -140,7 +140,7 @@ impl Panel<'_> {
             | ConnectStep::NumberServesAnother { .. } => 1,
             ConnectStep::Refused { lost: None, .. } => 1,
             ConnectStep::Syncing { .. } | ConnectStep::Activating => 2,
-            ConnectStep::YclientsSilent { linked: true } => 2,
+            ConnectStep::YclientsSilent { linked: true } | ConnectStep::LicenceExpired { .. } => 2,
             ConnectStep::Active { .. } => 3,
             _ => 0,
         }

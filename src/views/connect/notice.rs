@@ -115,6 +115,11 @@ impl Notice {
                 notice.facts = vec![(*linked, whatsapp), (false, w.t("silent-data-waits"))];
                 notice.does("try-again", w.t("check-again"))
             }
+            ConnectStep::LicenceExpired { return_url } => {
+                let mut notice = Self::new(w, Tone::Stop, w.t("licence-title"), "licence-lead");
+                notice.facts = vec![(true, w.t("silent-whatsapp-done")), (false, w.t("licence-data-waits"))];
+                notice.leads(return_url, w.t("back")).does("try-again", w.t("check-again"))
+            }
             ConnectStep::OurFault { request_id } => {
                 Self::our_fault(w, request_id).does("try-again", w.t("again"))
             }

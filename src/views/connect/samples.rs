@@ -114,6 +114,10 @@ fn exceptions() -> Vec<(&'static str, ConnectStep)> {
         ("frozen", ConnectStep::Frozen { return_url: "https://yclients.com/timetable/4564".to_owned() }),
         ("yclients-silent", ConnectStep::YclientsSilent { linked: true }),
         ("yclients-silent-unlinked", ConnectStep::YclientsSilent { linked: false }),
+        (
+            "licence-expired",
+            ConnectStep::LicenceExpired { return_url: "https://yclients.com/timetable/4564".to_owned() },
+        ),
         ("our-fault", ConnectStep::OurFault { request_id: "7QK2M4XD".to_owned() }),
     ]
 }

@@ -1,0 +1,129 @@
+//! A message of which nobody can say whether it left: it is never sent a second time by itself.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use async_trait::async_trait;
+use salonbridge::app::notify::{self, Sent};
+use salonbridge::app::tenants::Overrides;
+use salonbridge::app::{App, Parts};
+use salonbridge::boot::demo_trip::CLIENT_PHONE;
+use salonbridge::domain::message::{MessageKind, OutboxState};
+use salonbridge::domain::session::{PairBy, SessionState};
+use salonbridge::kernel::clock::{Clock as _, ManualClock};
+use salonbridge::kernel::id::{OutboxId, TenantId};
+use salonbridge::kernel::phone::Phone;
+use salonbridge::storage::outbox::{self, NewOutbox};
+use salonbridge::whatsapp::error::Error;
+use salonbridge::whatsapp::gateway::{Gateway, Outgoing};
+
+use crate::kit::Salon;
+
+/// A WhatsApp that is online and never says whether it took a message.
+#[derive(Default)]
+struct Vague {
+    handed: AtomicU32,
+}
+
+#[async_trait]
+impl Gateway for Vague {
+    async fn pair(&self, _: &TenantId, _: PairBy) -> Result<(), Error> {
+        Ok(())
+    }
+    async fn cancel_pairing(&self, _: &TenantId) {}
+    async fn restore(&self, _: &TenantId) -> Result<(), Error> {
+        Ok(())
+    }
+    async fn stop(&self, _: &TenantId) {}
+    async fn logout(&self, _: &TenantId) -> Result<(), Error> {
+        Ok(())
+    }
+    async fn is_on_whatsapp(&self, _: &TenantId, _: &Phone) -> Result<bool, Error> {
+        Ok(true)
+    }
+    async fn send(&self, _: &TenantId, _: &Outgoing) -> Result<(), Error> {
+        self.handed.fetch_add(1, Ordering::SeqCst);
+        Err(Error::Unclear)
+    }
+    fn state(&self, _: &TenantId) -> Option<SessionState> {
+        Some(SessionState::Online)
+    }
+    fn running(&self) -> usize {
+        1
+    }
+    async fn shutdown(&self) {}
+}
+
+/// A second product on the salon's database, with a vague WhatsApp and a clock of its own.
+struct Doubt {
+    app: App,
+    clock: Arc<ManualClock>,
+    whatsapp: Arc<Vague>,
+}
+
+impl Doubt {
+    fn over(salon: &Salon) -> Self {
+        let ours = salon.app();
+        let clock = Arc::new(ManualClock::at(ours.now()));
+        let app = App::new(Parts {
+            db: ours.db.clone(),
+            crm: ours.crm.clone(),
+            clock: clock.clone(),
+            settings: ours.settings.clone(),
+            keys: ours.keys.clone(),
+            tenants: Overrides::load(std::path::Path::new("tenants")).expect("texts"),
+        });
+        let whatsapp = Arc::new(Vague::default());
+        app.set_gateway(whatsapp.clone());
+        Self { app, clock, whatsapp }
+    }
+
+    /// Plans a message that no job knows of.
+    async fn plan(&self, tenant: &TenantId, intent: &str) -> OutboxId {
+        let (key, now) = (self.app.keys.of(tenant).await.expect("a key"), self.clock.now());
+        let new = NewOutbox {
+            id: OutboxId::new(now),
+            recipient: key.seal_text("outbox", "recipient", CLIENT_PHONE),
+            text: key.seal_text("outbox", intent, "text"),
+            told: String::new(),
+            told_before: String::new(),
+            message_id: notify::message_id(&key, intent),
+            intent: intent.to_owned(),
+            kind: MessageKind::Trial,
+            record: None,
+            not_before: now,
+            deadline: now.plus_secs(3600),
+        };
+        let mut conn = self.app.db.begin().await.expect("a connection");
+        let planned = outbox::plan(&mut conn, tenant, &new, now).await.expect("stored").expect("new");
+        conn.commit().await.expect("committed");
+        planned
+    }
+
+    async fn row(&self, tenant: &TenantId, id: &OutboxId) -> outbox::OutboxRow {
+        let mut conn = self.app.db.read().await.expect("a connection");
+        outbox::find(&mut conn, tenant, id).await.expect("read").expect("there")
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_that_may_have_left_waits_for_a_sign_and_is_never_sent_again() {
+    let salon = Salon::active().await;
+    let doubt = Doubt::over(&salon);
+    let (silent, seen) =
+        (doubt.plan(&salon.tenant, "doubt:1").await, doubt.plan(&salon.tenant, "doubt:2").await);
+    let send = async |id: &OutboxId| notify::send(&doubt.app, &salon.tenant, id).await.expect("no failure");
+    for _ in 0..2 {
+        assert!(matches!(send(&silent).await, Sent::Wait(_)));
+        assert!(matches!(send(&seen).await, Sent::Wait(_)));
+        assert_eq!(doubt.row(&salon.tenant, &silent).await.state, OutboxState::Sending);
+    }
+    let message_id = doubt.row(&salon.tenant, &seen).await.message_id;
+    notify::received(&doubt.app, &salon.tenant, &[message_id], false).await.expect("noted");
+    doubt.clock.advance_ms(20_000);
+    assert_eq!((send(&silent).await, send(&seen).await), (Sent::Done, Sent::Done));
+    assert_eq!(doubt.row(&salon.tenant, &silent).await.state, OutboxState::Uncertain, "a person decides");
+    assert_eq!(doubt.row(&salon.tenant, &seen).await.state, OutboxState::Sent);
+    assert_eq!(doubt.whatsapp.handed.load(Ordering::SeqCst), 2, "each once");
+    salon.world.stop().await;
+}
