@@ -34,8 +34,9 @@ impl Fault for Error {
             Self::Storage(e) => e.retry(),
             Self::Crm(e) => e.retry(),
             Self::WhatsApp(e) => e.retry(),
-            Self::Overloaded | Self::Starting => Retry::Backoff,
-            Self::Rejected(_) | Self::NotFound | Self::Sealed(_) | Self::Stored(_) => Retry::Never,
+            // A key that is missing may be given back.
+            Self::Overloaded | Self::Starting | Self::Sealed(_) => Retry::Backoff,
+            Self::Rejected(_) | Self::NotFound | Self::Stored(_) => Retry::Never,
         }
     }
 }

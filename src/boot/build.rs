@@ -12,7 +12,7 @@ use crate::app::tenants::Overrides;
 use crate::app::vault::DbVault;
 use crate::app::{App, Parts, Settings};
 use crate::kernel::clock::{Clock, SystemClock};
-use crate::storage::Db;
+use crate::storage::{Db, tenant};
 use crate::web::{self, WebSettings};
 use crate::whatsapp::LiveGateway;
 use crate::yclients::{self, YclientsApi};
@@ -31,6 +31,7 @@ pub async fn build(config: &Config) -> anyhow::Result<Built> {
 /// The same with another clock.
 pub async fn build_with(config: &Config, clock: Arc<dyn Clock>) -> anyhow::Result<Built> {
     let db = Db::open(&config.database_url).await?;
+    has_key(config, &db).await?;
     let yclients = yclients::Settings {
         base_url: config.yclients_url.clone(),
         partner_token: config.partner_token.clone(),
@@ -65,6 +66,16 @@ pub async fn build_with(config: &Config, clock: Arc<dyn Clock>) -> anyhow::Resul
     app.set_gateway(Arc::new(gateway));
     let router = web::router(app.clone(), web_settings(config));
     Ok(Built { app, router })
+}
+
+/// Whether what is stored can be opened: with a wrong key every hook would be refused, and nobody would know why.
+pub async fn has_key(config: &Config, db: &Db) -> anyhow::Result<()> {
+    let Some((id, key)) = tenant::newest_key(&mut db.read().await?).await? else { return Ok(()) };
+    anyhow::ensure!(
+        config.master_keys.open_data_key(&id, &key).is_ok(),
+        "ENCRYPTION_KEY does not open what is stored: give the key this database was made with, after a comma if there is a newer one"
+    );
+    Ok(())
 }
 
 fn app_settings(config: &Config) -> Settings {

@@ -106,6 +106,13 @@ impl Reader<'_> {
                     .to_owned(),
             );
         }
+        let webhook_secret = self.optional("YCLIENTS_WEBHOOK_SECRET").map(Secret::new);
+        if webhook_secret.is_some() {
+            self.warnings.push(
+                "YCLIENTS_WEBHOOK_SECRET is set: hooks without a signature are refused, and YClients signs none by itself"
+                    .to_owned(),
+            );
+        }
         let application_id = self.parsed::<i64>("YCLIENTS_APPLICATION_ID", "is not a number");
         let jwt_secret =
             self.required("JWT_SECRET").filter(|text| self.long_enough("JWT_SECRET", text)).map(Secret::new);
@@ -131,7 +138,12 @@ impl Reader<'_> {
         };
         let confirm_wait = self.parsed::<u64>("SALONBRIDGE_CONFIRM_WAIT_S", "is not a number of seconds");
         let grace = self.parsed::<u64>("SALONBRIDGE_GRACE_S", "is not a number of seconds");
-        let yclients_url = self.url("YCLIENTS_API_URL");
+        let yclients_url = self.url("YCLIENTS_API_URL").and_then(|url| {
+            if url.starts_with("http://") && !is_local(&url) {
+                return self.problem("YCLIENTS_API_URL", "must begin with https://: our tokens go there");
+            }
+            Some(url)
+        });
         let database_url = self.text("DATABASE_URL");
         if !["sqlite:", "postgres://", "postgresql://"].iter().any(|p| database_url.starts_with(p)) {
             self.problem::<()>("DATABASE_URL", "must begin with sqlite: or postgres://");
@@ -140,7 +152,7 @@ impl Reader<'_> {
             partner_token: partner_token?,
             user_token,
             application_id: application_id?,
-            webhook_secret: self.optional("YCLIENTS_WEBHOOK_SECRET").map(Secret::new),
+            webhook_secret,
             yclients_url: yclients_url?,
             jwt_secret: jwt_secret?,
             master_keys: master_keys?,
@@ -157,6 +169,7 @@ impl Reader<'_> {
             frame_ancestors: self
                 .text("SALONBRIDGE_FRAME_ANCESTORS")
                 .split_whitespace()
+                .filter(|host| *host != "none")
                 .map(str::to_owned)
                 .collect(),
             operator_token: self.optional("SALONBRIDGE_OPERATOR_TOKEN").map(Secret::new),
@@ -230,9 +243,7 @@ impl Reader<'_> {
     fn public_url(&mut self, text: &str) -> Option<String> {
         let name = "SALONBRIDGE_PUBLIC_URL";
         let url = self.url(name)?;
-        let local =
-            ["http://127.0.0.1", "http://localhost", "http://[::1]"].iter().any(|p| text.starts_with(p));
-        if text.starts_with("http://") && !local {
+        if text.starts_with("http://") && !is_local(text) {
             return self.problem(name, "must begin with https://: YClients posts to nothing else");
         }
         Some(url)
@@ -250,6 +261,11 @@ impl Reader<'_> {
         self.problems.push(format!("{name}: {what}"));
         None
     }
+}
+
+/// Plain http is for this machine alone.
+fn is_local(url: &str) -> bool {
+    url::Url::parse(url).is_ok_and(|url| matches!(url.host_str(), Some("127.0.0.1" | "localhost" | "[::1]")))
 }
 
 /// What is in force, secrets left out: `salonbridge config print`.

@@ -127,8 +127,14 @@ fn demo_env(env: &Env, folder: &std::path::Path, product: &str, crm: &str, wa: &
     let mut ours: Env = env
         .iter()
         .filter(|(name, _)| {
-            ["DATABASE_URL", "REDIS_URL", "SALONBRIDGE_SETTLE_MS", "SALONBRIDGE_CONFIRM_WAIT_S"]
-                .contains(&name.as_str())
+            [
+                "DATABASE_URL",
+                "REDIS_URL",
+                "SALONBRIDGE_SETTLE_MS",
+                "SALONBRIDGE_CONFIRM_WAIT_S",
+                "SALONBRIDGE_GRACE_S",
+            ]
+            .contains(&name.as_str())
         })
         .map(|(name, value)| (name.clone(), value.clone()))
         .collect();

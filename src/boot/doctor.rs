@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use super::build::has_key;
 use super::config::{Config, Env};
 use crate::app::tenants::Overrides;
 use crate::cli::say;
@@ -62,18 +63,25 @@ fn whatsapp(config: &Config) -> bool {
 async fn database(config: &Config) -> bool {
     let looked = async {
         let db = Db::connect(&config.database_url).await?;
-        db.migrate().await?;
+        let pending = db.pending_migrations().await?;
+        if pending > 0 {
+            db.close().await;
+            return Ok(format!(
+                "answers; {pending} changes of its tables are made at the next start, or by: salonbridge migrate"
+            ));
+        }
         let mut conn = db.read().await?;
         let prepared = sql::prepare_all(&mut conn).await.map_err(|(_, error)| error)?;
         drop(conn);
+        has_key(config, &db).await?;
         let engine = if db.is_postgres() { "PostgreSQL" } else { "SQLite" };
         db.close().await;
-        Ok::<_, crate::storage::Error>(format!("{engine} answers, its tables fit all {prepared} statements"))
+        anyhow::Ok(format!("{engine} answers, its tables fit all {prepared} statements"))
     };
     match looked.await {
         Ok(text) => report(true, "database", &text),
-        Err(crate::storage::Error::InUse(file)) => {
-            report(true, "database", &format!("{file} is open in a running product"))
+        Err(error) if matches!(error.downcast_ref(), Some(crate::storage::Error::InUse(_))) => {
+            report(true, "database", "it is open in a running product")
         }
         Err(error) => report(false, "database", &format!("{error}. Check DATABASE_URL")),
     }

@@ -7,6 +7,7 @@ pub mod demo;
 #[cfg(feature = "sandbox")]
 pub mod demo_trip;
 pub mod doctor;
+mod listener;
 mod pace;
 pub mod run;
 pub mod settings;

@@ -4,19 +4,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use axum::Router;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::build::{self, Built};
 use super::config::Config;
+use super::listener::{self, Limits};
 use super::telemetry;
 use crate::app::intake::Batcher;
 use crate::app::{App, sessions};
 use crate::jobs::worker;
 use crate::storage::Db;
+use crate::storage::claim::Claim;
 use crate::web::metrics as metrics_page;
 
 /// How often SQLite's log is folded into its file.
@@ -26,6 +28,7 @@ const FOLD_EVERY: Duration = Duration::from_millis(200);
 pub struct Running {
     pub app: Arc<App>,
     pub address: std::net::SocketAddr,
+    claim: JoinHandle<Claim>,
     stop: CancellationToken,
     tasks: TaskTracker,
     grace: Duration,
@@ -39,7 +42,10 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     let metrics = telemetry::start_metrics();
     let running = start(&config, metrics).await?;
     tracing::info!(address = %running.address, public_url = config.public_url, "serving");
-    stop_signal().await;
+    tokio::select! {
+        () = stop_signal() => {}
+        () = running.stop.cancelled() => {}
+    }
     tracing::info!("stopping: no new work is taken, what runs may end");
     running.stop().await;
     Ok(())
@@ -70,6 +76,8 @@ pub async fn start_built(
     let Built { app, router } = built;
     let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
     let address = listener.local_addr()?;
+    let claim = Claim::take(&app.db).await?;
+    let claim = tokio::spawn(claim.hold(app.db.clone(), stop.clone()));
     worker::reap_own(&app).await?;
     worker::unpark(&app, app.now()).await?;
     // Hooks are committed for as long as some may still come in.
@@ -83,16 +91,17 @@ pub async fn start_built(
     if !app.db.is_postgres() {
         tasks.spawn(fold(app.db.clone(), stop.clone()));
     }
-    let serving = serve_on(listener, router, stop.clone());
+    let serving = listener::serve(listener, router, Limits::default(), stop.clone());
     tasks.spawn(async move {
         let _last_hook_is_in = served.drop_guard();
         serving.await;
     });
     if let Some((listener, handle)) = metrics {
-        tasks.spawn(serve_on(listener, metrics_page::router(app.clone(), handle), stop.clone()));
+        let page = metrics_page::router(app.clone(), handle);
+        tasks.spawn(listener::serve(listener, page, Limits::default(), stop.clone()));
     }
     sessions::restore_all(&app).await?;
-    Ok(Running { app, address, stop, tasks, grace })
+    Ok(Running { app, address, claim, stop, tasks, grace })
 }
 
 async fn commit_hooks(app: Arc<App>, served: CancellationToken) {
@@ -108,15 +117,6 @@ async fn fold(db: Db, stop: CancellationToken) {
     }
 }
 
-async fn serve_on(listener: TcpListener, router: Router, stop: CancellationToken) {
-    let served = axum::serve(listener, router.into_make_service())
-        .with_graceful_shutdown(stop.cancelled_owned())
-        .await;
-    if let Err(error) = served {
-        tracing::error!(%error, "serving ended");
-    }
-}
-
 impl Running {
     /// Stops listening and claiming, lets running work end within the grace period, then closes sessions and database.
     pub async fn stop(self) {
@@ -129,6 +129,10 @@ impl Running {
             gateway.shutdown().await;
         }
         self.app.db.close().await;
+        // Last of all: whoever waits for it may begin at once.
+        if let Ok(claim) = self.claim.await {
+            claim.release().await;
+        }
     }
 }
 

@@ -40,7 +40,7 @@ pub const SETTINGS: &[Setting] = &[
     secret(
         "YCLIENTS_WEBHOOK_SECRET",
         false,
-        "when set, every hook must carry x-yclients-signature, HMAC-SHA256 of its body under this secret",
+        "leave unset: YClients signs no hooks. When set, every hook must carry x-yclients-signature, HMAC-SHA256 of its body",
     ),
     plain("YCLIENTS_API_URL", "https://api.yclients.ru", "where the YClients API is"),
     secret(
@@ -84,8 +84,8 @@ pub const SETTINGS: &[Setting] = &[
     ),
     plain(
         "SALONBRIDGE_FRAME_ANCESTORS",
-        "https://*.yclients.com https://*.yclients.ru https://*.alteg.io",
-        "who may show the connect page in a frame, separated by spaces",
+        "https://yclients.com https://*.yclients.com https://yclients.ru https://*.yclients.ru https://alteg.io https://*.alteg.io",
+        "who may show the connect page in a frame, separated by spaces; none for nobody",
     ),
     plain("SALONBRIDGE_TENANTS_DIR", "tenants", "folder with rules and texts that override the defaults"),
     plain(

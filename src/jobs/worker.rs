@@ -14,6 +14,7 @@ use crate::app::bus::News;
 use crate::app::enqueue::{self, POLL_MS};
 use crate::app::{App, Error, lifecycle};
 use crate::kernel::clock::UnixMs;
+use crate::kernel::fault::{Fault as _, Retry};
 use crate::kernel::id::TenantId;
 use crate::kernel::secret::random_hex;
 use crate::storage::job::{self, JobRow};
@@ -25,6 +26,9 @@ const PARKED_MS: i64 = 6 * 3_600_000;
 const FORGOTTEN_MS: i64 = 60_000;
 /// A run is given up for dead when it did not settle or renew for so long.
 const LEASE_MS: i64 = 60_000;
+/// How often the end of a run is tried to be written, and with what pause. Shorter than a lease and than a stop's grace.
+const SETTLE_ATTEMPTS: u32 = 10;
+const SETTLE_PAUSE: Duration = Duration::from_millis(500);
 /// Looked at least so often, though nothing rang.
 const POLL: Duration = Duration::from_millis(POLL_MS.unsigned_abs());
 const HOUSEKEEPING: Duration = Duration::from_secs(20);
@@ -126,9 +130,19 @@ async fn run_one(app: &Arc<App>, token: &str, row: &JobRow) {
     };
     metrics::histogram!("salonbridge_job_seconds", "kind" => row.kind.clone(), "outcome" => word)
         .record(began.elapsed().as_secs_f64());
-    if let Err(error) = settle(app, token, row, outcome).await {
-        // The lease runs out and the job is run again; every kind bears that.
-        tracing::error!(%error, job.kind = row.kind, "a job's end could not be written");
+    settle_at_last(app, token, row, &outcome).await;
+}
+
+/// Writes how a run ended, after a database that was locked or full for a moment too: until it is written its lane stands still.
+async fn settle_at_last(app: &App, token: &str, row: &JobRow, outcome: &Outcome) {
+    for attempt in 1.. {
+        let Err(error) = settle(app, token, row, outcome).await else { return };
+        if error.retry() == Retry::Never || attempt == SETTLE_ATTEMPTS {
+            // The lease runs out and the job is run again; every kind bears that.
+            tracing::error!(%error, job.kind = row.kind, "a job's end could not be written");
+            return;
+        }
+        tokio::time::sleep(SETTLE_PAUSE).await;
     }
 }
 
@@ -143,7 +157,7 @@ async fn renew(app: Arc<App>, token: String, row: JobRow) {
     }
 }
 
-async fn settle(app: &App, token: &str, row: &JobRow, outcome: Outcome) -> Result<(), Error> {
+async fn settle(app: &App, token: &str, row: &JobRow, outcome: &Outcome) -> Result<(), Error> {
     let now = app.now();
     // The connect page says why an activation does not get on.
     let shown = row.kind == enqueue::CONFIGURE && !matches!(outcome, Outcome::Done);
@@ -153,9 +167,9 @@ async fn settle(app: &App, token: &str, row: &JobRow, outcome: Outcome) -> Resul
             job::finish(&mut conn, &row.id, token).await?;
         }
         Outcome::Again { at, error, counts } => {
-            job::retry(&mut conn, (&row.id, token), at, &error, counts, now).await?;
+            job::retry(&mut conn, (&row.id, token), *at, error, *counts, now).await?;
         }
-        Outcome::Park(error) => job::park(&mut conn, &row.id, token, &error, now).await?,
+        Outcome::Park(error) => job::park(&mut conn, &row.id, token, error, now).await?,
     }
     conn.commit().await?;
     if shown {

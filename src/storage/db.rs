@@ -153,6 +153,21 @@ impl Db {
         Ok(())
     }
 
+    /// How many changes of the tables are still to be made. Changes nothing.
+    pub async fn pending_migrations(&self) -> Result<usize, Error> {
+        const APPLIED: &str = "SELECT CAST(COUNT(*) AS BIGINT) FROM _sqlx_migrations";
+        let mut conn = self.read().await?;
+        let applied: Result<(i64,), sqlx::Error> =
+            on!(&mut conn, c => sqlx::query_as(APPLIED).fetch_one(c).await);
+        let applied = match applied {
+            Ok((count,)) => usize::try_from(count).unwrap_or(0),
+            // A database that was never opened has no such table.
+            Err(sqlx::Error::Database(_)) => 0,
+            Err(error) => return Err(error.into()),
+        };
+        Ok(MIGRATIONS.iter().count().saturating_sub(applied))
+    }
+
     /// A connection for reading. It must be dropped before a unit of work is begun.
     pub async fn read(&self) -> Result<Conn, Error> {
         Ok(match self {

@@ -11,6 +11,7 @@ both!(
     what_waits_for_one_record_comes_in_the_order_it_came,
     what_is_absorbed_is_absorbed_once,
     old_rows_go_and_waiting_ones_never,
+    an_answer_waits_for_a_person_and_not_for_ever,
     a_row_is_its_own_salons,
 );
 
@@ -140,6 +141,16 @@ async fn old_rows_go_and_waiting_ones_never(db: Db) {
     assert_eq!(done!(db, c => delete_old(c, NOW.plus_secs(9), 10)), 1);
     assert_eq!(done!(db, c => delete_old(c, UnixMs(i64::MAX), 10)), 0);
     assert_eq!(bodies(&db, &iris, 1).await, ["sealed 3"]);
+}
+
+async fn an_answer_waits_for_a_person_and_not_for_ever(db: Db) {
+    let iris = salon(&db).await;
+    let answer = |dedup, at| NewInbox { source: "whatsapp", ..row(&iris, 1, dedup, at) };
+    put(&db, &[answer("old", NOW), answer("new", NOW.plus_secs(9)), row(&iris, 1, "hook", NOW)]).await;
+    assert_eq!(seen!(db, c => count_waiting(c, &iris)), 1, "nobody has to absorb an answer");
+    assert_eq!(done!(db, c => delete_old(c, NOW, 9)), 0);
+    assert_eq!(done!(db, c => delete_old(c, NOW.plus_secs(9), 9)), 1);
+    assert_eq!(bodies(&db, &iris, 1).await, ["sealed hook", "sealed new"]);
 }
 
 async fn a_row_is_its_own_salons(db: Db) {

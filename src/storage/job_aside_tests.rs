@@ -11,6 +11,7 @@ both!(
     a_parked_job_waits_for_a_person_and_frees_its_lane,
     a_parked_job_is_there_once_and_gets_another_try_later,
     hooks_that_wait_without_a_job_are_found,
+    a_need_is_found_as_it_stands_and_what_lies_aside_last,
 );
 
 async fn a_parked_job_waits_for_a_person_and_frees_its_lane(db: Db) {
@@ -81,4 +82,29 @@ async fn hooks_that_wait_without_a_job_are_found(db: Db) {
     assert!(seen!(db, c => list_bellless(c, kind, NOW, 10)).is_empty(), "too fresh");
     let lost = seen!(db, c => list_bellless(c, kind, NOW.plus_ms(1), 10));
     assert_eq!(lost, [(iris.clone(), "record".to_owned(), 4)]);
+}
+
+async fn a_need_is_found_as_it_stands_and_what_lies_aside_last(db: Db) {
+    let (iris, rose) = (salon(&db).await, salon(&db).await);
+    let error_of = async || {
+        let found = seen!(db, c => find(c, &iris, "send", "a"));
+        found.map(|job| (job.last_error, job.lease_token))
+    };
+    assert_eq!(error_of().await, None);
+    done!(db, c => enqueue(c, &job(Some(&iris), "a", "lane", NOW)));
+    assert_eq!(error_of().await, Some((None, None)), "it waits");
+    let held = take(&db, "one", NOW).await.remove(0);
+    assert_eq!(error_of().await, Some((None, Some("one".to_owned()))), "it runs");
+    done!(db, c => park(c, &held.id, "one", "no rights", NOW));
+    assert_eq!(error_of().await, Some((Some("no rights".to_owned()), None)), "it lies aside");
+    for (tenant, kind, subject) in [(&rose, "send", "a"), (&iris, "absorb", "a"), (&iris, "send", "b")] {
+        assert!(seen!(db, c => find(c, tenant, kind, subject)).is_none());
+        done!(db, c => drop_parked(c, tenant, kind, subject));
+    }
+    assert_eq!(seen!(db, c => list_parked(c, &iris, 9)).len(), 1, "neither another salon's nor another need");
+    done!(db, c => enqueue(c, &job(Some(&iris), "a", "lane", NOW)));
+    assert_eq!(error_of().await, Some((None, None)), "what is under way comes before what lies aside");
+    done!(db, c => drop_parked(c, &iris, "send", "a"));
+    assert!(seen!(db, c => list_parked(c, &iris, 9)).is_empty());
+    assert_eq!(error_of().await, Some((None, None)), "and only what lay aside is dropped");
 }

@@ -3,6 +3,7 @@
 //! Every statement that touches a tenant's rows says so (`tenant_id = $n`); `tests/it/tidy.rs` holds that.
 
 pub mod catalog;
+pub mod claim;
 pub mod db;
 pub mod decision;
 pub mod error;

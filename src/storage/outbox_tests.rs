@@ -18,6 +18,7 @@ both!(
     a_refusal_fails_only_what_nobody_has_seen,
     ticks_never_go_back_in_whatever_order_receipts_come,
     a_receipt_that_read_an_older_row_still_counts,
+    a_sign_of_life_settles_what_nobody_could_say_and_nothing_else,
     lists_counts_and_the_last_sending,
     a_message_is_its_own_salons,
 );
@@ -313,6 +314,25 @@ async fn a_receipt_that_read_an_older_row_still_counts(db: Db) {
     assert!(!done!(db, c => raise_ticks(c, &iris, &stale, Ticks::Server, NOW)), "and not back again");
     assert!(!done!(db, c => raise_ticks(c, &iris, &stale, Ticks::None, NOW)));
     assert_eq!(get(&db, &iris, &id).await.ticks, Ticks::Read);
+}
+
+async fn a_sign_of_life_settles_what_nobody_could_say_and_nothing_else(db: Db) {
+    let iris = salon(&db).await;
+    let at = NOW.plus_secs(5);
+    for end in OutboxState::ALL {
+        let id = planned(&db, &iris, end.as_str()).await;
+        assert!(done!(db, c => begin_sending(c, &iris, &id, NOW)));
+        if end != OutboxState::Sending {
+            assert!(done!(db, c => settle(c, &iris, &id, end, "", NOW)));
+        }
+        let before = get(&db, &iris, &id).await;
+        assert!(done!(db, c => raise_ticks(c, &iris, &before, Ticks::Delivered, at)));
+        let row = get(&db, &iris, &id).await;
+        let unsaid = end == OutboxState::Uncertain;
+        assert_eq!(row.state, if unsaid { OutboxState::Sent } else { end });
+        assert_eq!(row.sent_at, if unsaid { Some(at) } else { before.sent_at }, "{end:?}");
+        assert_eq!(row.delivered_at, Some(at));
+    }
 }
 
 async fn lists_counts_and_the_last_sending(db: Db) {

@@ -34,6 +34,9 @@ const SET_GONE: &str = "UPDATE tenant SET gone_at = $2 WHERE id = $1";
 const SET_OWNER: &str = "UPDATE tenant SET owner = $2, updated_at = $3 WHERE id = $1";
 const CONFIRM_NUMBER: &str = "UPDATE tenant SET number_confirmed_at = $2, updated_at = $2 WHERE id = $1";
 const UNCONFIRM_NUMBER: &str = "UPDATE tenant SET number_confirmed_at = NULL, updated_at = $2 WHERE id = $1";
+/// Across tenants on purpose: a start looks whether it has the key to what is stored.
+const NEWEST_KEY: &str =
+    "SELECT id, data_key FROM tenant WHERE data_key <> '' ORDER BY created_at DESC LIMIT 1";
 const MARK_CHECKED: &str = "UPDATE tenant SET checked_at = $2 WHERE id = $1";
 /// COALESCE in the order too: the two engines put NULL at different ends.
 const LIST_UNCHECKED: &str = "SELECT id FROM tenant WHERE state <> 'uninstalled' AND COALESCE(checked_at, 0) < $1 \
@@ -55,6 +58,7 @@ pub const SQL: &[&str] = &[
     SET_OWNER,
     CONFIRM_NUMBER,
     UNCONFIRM_NUMBER,
+    NEWEST_KEY,
     MARK_CHECKED,
     LIST_UNCHECKED,
     COUNT_BY_STATE,
@@ -246,6 +250,12 @@ pub async fn confirm_number(conn: &mut Conn, id: &TenantId, now: UnixMs) -> Resu
 pub async fn unconfirm_number(conn: &mut Conn, id: &TenantId, now: UnixMs) -> Result<(), Error> {
     on!(conn, c => sqlx::query(UNCONFIRM_NUMBER).bind(id.as_str()).bind(now.0).execute(c).await.map(drop))?;
     Ok(())
+}
+
+/// The newest tenant that has a data key, and that key, sealed.
+pub async fn newest_key(conn: &mut Conn) -> Result<Option<(TenantId, String)>, Error> {
+    let row: Option<(String, String)> = on!(conn, c => sqlx::query_as(NEWEST_KEY).fetch_optional(c).await)?;
+    Ok(row.map(|(id, key)| (TenantId::from_stored(id), key)))
 }
 
 pub async fn mark_checked(conn: &mut Conn, id: &TenantId, now: UnixMs) -> Result<(), Error> {

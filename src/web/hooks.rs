@@ -45,6 +45,7 @@ async fn take(
     let to = addresses::find(&state.app, key).await?;
     let signature = header(headers, "x-yclients-signature");
     if !intake::is_signed(&state.app, body, Some(&signature)) {
+        tracing::warn!(tenant.id = %to.tenant, "a hook without the signature that YCLIENTS_WEBHOOK_SECRET asks for was refused");
         return Ok((StatusCode::UNAUTHORIZED, "wrong_signature"));
     }
     Ok(match intake::accept(&state.app, &to, body).await? {

@@ -25,7 +25,7 @@ pub enum NotAHook {
     NotJson,
     #[error("the body is JSON, but no event and no list of events")]
     NotAnEvent,
-    /// Neither `resource` nor `type` nor `event`.
+    /// Neither `resource` nor `type` nor `event`, or no name in it.
     #[error("the event does not say what it is about")]
     NoResource,
     #[error("more than {MAX_EVENTS} events in one body")]
@@ -132,7 +132,7 @@ fn event(raw: &str) -> Result<Hook<'_>, NotAHook> {
     let status =
         head.status.and_then(word).map_or_else(|| Status::read(happened), |said| Status::read(&said));
     let resource = head.resource.and_then(word).unwrap_or_else(|| Cow::Owned(named.to_owned()));
-    if resource.is_empty() {
+    if !is_name(&resource) {
         return Err(NotAHook::NoResource);
     }
     let data = head.data.map_or("null", RawValue::get);
@@ -160,6 +160,12 @@ fn split_kind(kind: &str) -> (&str, &str) {
         }
         _ => (kind, ""),
     }
+}
+
+/// Whether tables, their indexes and a job's subject can hold it: one that cannot would fail the whole batch it is stored with.
+fn is_name(resource: &str) -> bool {
+    let fits = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.');
+    (1..=64).contains(&resource.len()) && resource.chars().all(fits)
 }
 
 /// A JSON text without copying it, unless it has escapes. Empty ones and other values are none.

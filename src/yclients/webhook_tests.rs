@@ -202,6 +202,12 @@ fn what_is_no_hook_says_why() {
         ("[[]]", NotAHook::NotAnEvent),
         ("{}", NotAHook::NoResource),
         (r#"{"resource":null,"type":7}"#, NotAHook::NoResource),
+        (r#"{"resource":"rec\u0000ord"}"#, NotAHook::NoResource),
+        (r#"{"resource":"record:1:2"}"#, NotAHook::NoResource),
+        (
+            r#"{"resource":"a name of some length, longer than any that was ever seen on the wire"}"#,
+            NotAHook::NoResource,
+        ),
         (r#"[{"resource":"record"},{"event":"freeze","partner_token":"x"}]"#, NotAHook::Lifecycle),
     ] {
         assert_eq!(parse(body.as_bytes()).map(|hooks| hooks.len()), Err(reason), "{body}");

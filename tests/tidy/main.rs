@@ -146,3 +146,24 @@ fn every_statement_on_a_tenants_rows_names_the_tenant() {
     }
     assert!(looked > 40, "only {looked} statements looked at");
 }
+
+#[test]
+fn every_storage_function_is_called_by_the_contracts_beside_it() {
+    let all = files("src/storage");
+    let mut looked = 0;
+    for (file, text) in &all {
+        // The register of statements is read by the test above and prepared on both engines in tests/trip.
+        if file.ends_with("_tests.rs") || file.ends_with("/sql.rs") {
+            continue;
+        }
+        let stem = file.replace(".rs", "_");
+        let beside = all.iter().filter(|(name, _)| name.starts_with(&stem) && name.ends_with("_tests.rs"));
+        let contracts: String = beside.map(|(_, text)| text.as_str()).collect();
+        for name in text.lines().filter_map(|line| line.trim_start().strip_prefix("pub async fn ")) {
+            let name = name.split(['(', '<']).next().expect("a name");
+            assert!(contracts.contains(&format!("{name}(")), "{file}: no contract calls {name}");
+            looked += 1;
+        }
+    }
+    assert!(looked > 80, "only {looked} functions looked at");
+}

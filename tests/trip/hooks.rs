@@ -1,6 +1,7 @@
 //! What YClients may post, good and bad, and what becomes of it.
 
 use salonbridge::boot::demo_trip;
+use salonbridge::storage::Db;
 use serde_json::{Value, json};
 
 use crate::kit::Salon;
@@ -163,6 +164,98 @@ async fn without_a_database_a_hook_is_never_falsely_acknowledged() {
         );
         assert_eq!(salon.get("/health/ready").await, 503);
         assert_eq!(salon.get("/health/live").await, 200);
+        salon.world.stop().await;
+    }
+}
+
+/// Says something to SQLite's one writer, or has PostgreSQL's operator say it and end every connection.
+async fn tell_database(salon: &Salon, pragma: &'static str, setting: &str) {
+    match &salon.app().db {
+        Db::Sqlite { writer, .. } => {
+            // A connection that a failure left behind is replaced first: what is told is told to the new one.
+            drop(salon.app().db.begin().await.expect("begins"));
+            sqlx::query(pragma).execute(writer).await.expect("set");
+        }
+        Db::Postgres(pool) => {
+            let name: String =
+                sqlx::query_scalar("SELECT current_database()").fetch_one(pool).await.expect("a name");
+            let server = std::env::var("TEST_DATABASE_URL").expect("the kit took it");
+            let operator = sqlx::PgPool::connect(&server).await.expect("the server answers");
+            let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'";
+            for statement in [&format!("ALTER DATABASE {{name}} {setting}"), end] {
+                let statement = sqlx::AssertSqlSafe(statement.replace("{name}", &name));
+                sqlx::query(statement).execute(&operator).await.expect("done");
+            }
+        }
+    }
+}
+
+/// Each hook has one answer, and the answer is true: a 200 is kept, a 503 is not and may be posted again.
+async fn room_is_made(salon: Salon) {
+    let path = salon.hook_path().await;
+    let hooks: Vec<_> = (91..95).map(|record| salon.hook(record, "create", json!({}))).collect();
+    let mut refused = Vec::new();
+    for hook in &hooks {
+        tell_database(&salon, "PRAGMA max_page_count = 1", "SET default_transaction_read_only = on").await;
+        match salon.post(&path, hook.clone()).await {
+            503 => refused.push(hook),
+            // Something else met the lack of room first, and SQLite's replaced connection knows of none.
+            answer => assert_eq!(answer, 200),
+        }
+    }
+    assert!(!refused.is_empty(), "not one hook met a full database");
+    tell_database(&salon, "PRAGMA max_page_count = 1000000", "RESET default_transaction_read_only").await;
+    for hook in refused {
+        assert_eq!(salon.post(&path, hook.clone()).await, 200, "there is room again");
+    }
+    salon.told(hooks.len()).await;
+    salon.world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_sqlite_refuses_hooks_and_takes_them_when_room_is_made() {
+    room_is_made(Salon::active().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_postgres_that_only_reads_refuses_hooks_and_takes_them_when_it_writes_again() {
+    room_is_made(Salon::active_on_postgres().await).await;
+}
+
+/// The lock falls into the sending of the welcome, whose job's end cannot be written: it must not hold up what comes after it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_locked_sqlite_refuses_hooks_and_takes_them_when_it_is_free() {
+    let salon = Salon::active().await;
+    let path = salon.hook_path().await;
+    let hook = salon.hook(96, "create", json!({}));
+    let Db::Sqlite { writer, .. } = &salon.app().db else { panic!("not SQLite") };
+    sqlx::query("PRAGMA busy_timeout = 50").execute(writer).await.expect("set");
+    let file = salon.folder.path().join("salonbridge.db");
+    let stranger =
+        sqlx::SqlitePool::connect(&format!("sqlite:{}", file.display())).await.expect("a backup tool, say");
+    let held = stranger.begin_with("BEGIN IMMEDIATE").await.expect("held");
+    assert_eq!(salon.post(&path, hook.clone()).await, 503);
+    assert_eq!(salon.post(&path, hook.clone()).await, 503);
+    held.rollback().await.expect("let go");
+    assert_eq!(salon.post(&path, hook.clone()).await, 200, "the same hook, now kept");
+    assert_eq!(salon.post(&path, hook).await, 200, "and its repeat");
+    salon.told(1).await;
+    salon.world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hook_that_no_table_can_hold_drags_no_other_down() {
+    for salon in [Salon::active_on_postgres().await, Salon::active().await] {
+        let path = salon.hook_path().await;
+        for resource in ["rec\\u0000ord".to_owned(), "record:97:1".to_owned(), "r".repeat(10_000)] {
+            let body = format!(
+                r#"{{"company_id":990101,"resource":"{resource}","resource_id":97,"status":"create"}}"#
+            );
+            let good = salon.hook(97, "create", json!({}));
+            let both = futures::join!(salon.post(&path, body), salon.post(&path, good));
+            assert_eq!(both, (400, 200), "{resource:.20}");
+        }
+        salon.told(1).await;
         salon.world.stop().await;
     }
 }
