@@ -1,33 +1,32 @@
 //! Trip 2, the middle: what arrived for one record becomes what we know of it, and what its client is to be told.
 
 use super::error::Error;
-use super::{App, enqueue, notify, tenants_of};
+use super::telling::{Decided, carry_out, told_of};
+use super::{App, enqueue, tenants_of};
 use crate::domain::dates;
-use crate::domain::message::MessageKind;
-use crate::domain::planner::{self, Plan, Reason, Situation, Told};
-use crate::domain::record::{Field, Record};
-use crate::domain::rules::Rules;
+use crate::domain::planner::{self, Plan, Situation, Told};
+use crate::domain::record::{self, Field, Record};
 use crate::domain::tenant::Tenant;
-use crate::domain::wording::Filling;
 use crate::kernel::clock::UnixMs;
 use crate::kernel::crm_id::RecordId;
-use crate::kernel::id::{OutboxId, TenantId};
+use crate::kernel::id::TenantId;
 use crate::kernel::pack::unpack;
 use crate::kernel::seal::DataKey;
 use crate::storage::inbox::{self, InboxRow};
-use crate::storage::outbox::NewOutbox;
-use crate::storage::record::RecordWrite;
-use crate::storage::{Conn, decision, outbox, record};
+use crate::storage::record::{self as records, RecordWrite};
+use crate::storage::{Conn, job, outbox};
 use crate::{yclients, yclients::webhook};
 
-/// Hooks of one resource taken at once; more wait for the next run.
-const MOST_AT_ONCE: i64 = 200;
+/// Hooks of one resource taken at once; for more another run is rung.
+const MOST_AT_ONCE: usize = 200;
+/// How often a record is looked at anew because its client was told something meanwhile.
+const MOST_LOOKS: usize = 3;
 
 /// The job: absorbs all that waits for one resource.
 pub async fn absorb(app: &App, id: &TenantId, resource: &str, resource_id: i64) -> Result<(), Error> {
     let waiting = {
         let mut conn = app.db.read().await?;
-        inbox::list_waiting(&mut conn, id, resource, resource_id, MOST_AT_ONCE).await?
+        inbox::list_waiting(&mut conn, id, resource, resource_id, MOST_AT_ONCE as i64).await?
     };
     match resource {
         "record" => absorb_record(app, id, RecordId(resource_id), &waiting).await,
@@ -35,7 +34,16 @@ pub async fn absorb(app: &App, id: &TenantId, resource: &str, resource_id: i64) 
             close(app, id, &waiting, "catalog", Some(enqueue::SYNC_CATALOG)).await
         }
         _ => close(app, id, &waiting, "kept", None).await,
+    }?;
+    if waiting.len() < MOST_AT_ONCE {
+        return Ok(());
     }
+    let now = app.now();
+    let mut conn = app.db.begin().await?;
+    job::enqueue(&mut conn, &enqueue::absorb_job(id, resource, resource_id, now, now)).await?;
+    conn.commit().await?;
+    app.ring_for(enqueue::ABSORB);
+    Ok(())
 }
 
 /// Marks rows that need no decision of their own; `ring` starts what they call for.
@@ -58,49 +66,65 @@ async fn close(
     Ok(conn.commit().await?)
 }
 
-/// What is known of a record before its waiting hooks are read.
-struct Known {
-    tenant: Tenant,
-    key: DataKey,
-    record: Record,
-    told: Option<Told>,
-    told_revision: i64,
+/// What is known of a record, and of what its client knows.
+pub(super) struct Known {
+    pub tenant: Tenant,
+    pub key: DataKey,
+    pub record: Record,
+    pub told: Option<Told>,
+    pub told_revision: i64,
+    /// A hook has come for it; otherwise it is only looked at again.
+    pub has_news: bool,
+    /// A hook said only a part of it: the rest may be older than that.
+    pub is_pieced: bool,
 }
 
-async fn load(app: &App, id: &TenantId, record_id: RecordId) -> Result<Known, Error> {
+/// `None` when there is nothing to know: no hook has come, and none had come before.
+async fn load(app: &App, id: &TenantId, record_id: RecordId, has_news: bool) -> Result<Option<Known>, Error> {
     let tenant = tenants_of(app, id).await?.tenant;
     let key = app.keys.of(id).await?;
-    let row = record::find(&mut app.db.read().await?, id, record_id).await?;
-    let place = record_id.to_string();
-    let (mut known, mut told, mut told_revision) = (Record::unknown(record_id), None, 0);
-    if let Some(row) = row {
-        known = serde_json::from_slice(&key.open("record", &place, &row.body)?)?;
-        if !row.told.is_empty() {
-            told = Some(serde_json::from_slice(&key.open("told", &place, &row.told)?)?);
-        }
-        told_revision = row.told_revision;
+    let mut conn = app.db.read().await?;
+    let row = records::find(&mut conn, id, record_id).await?;
+    if row.is_none() && !has_news {
+        return Ok(None);
     }
-    Ok(Known { tenant, key, record: known, told, told_revision })
+    let (told, told_revision) = told_of(&mut conn, &key, id, row.as_ref()).await?;
+    let record = match &row {
+        Some(row) => serde_json::from_slice(&key.open("record", &record_id.to_string(), &row.body)?)?,
+        None => Record::unknown(record_id),
+    };
+    Ok(Some(Known { tenant, key, record, told, told_revision, has_news, is_pieced: false }))
 }
 
+/// Without hooks, a record that is known is looked at again: the salon's state or the clock may ask for something else now.
 async fn absorb_record(
     app: &App,
     id: &TenantId,
     record_id: RecordId,
     waiting: &[InboxRow],
 ) -> Result<(), Error> {
-    if waiting.is_empty() {
-        return Ok(());
+    for _ in 0..MOST_LOOKS {
+        let Some(mut known) = load(app, id, record_id, !waiting.is_empty()).await? else { return Ok(()) };
+        let outcomes = learn(&mut known, waiting)?;
+        if is_unsure(app, &known) {
+            read_whole(app, &mut known).await?;
+        }
+        if write(app, &known, waiting, &outcomes).await? {
+            app.ring_for(enqueue::SEND);
+            return Ok(());
+        }
     }
-    let mut known = load(app, id, record_id).await?;
-    let outcomes = learn(&mut known, waiting)?;
-    if !known.record.is_whole() && !known.record.is_deleted() {
-        read_whole(app, &mut known).await?;
-    }
-
+    // Messages go out faster than we decide: what waits is taken up again when they have.
     let now = app.now();
+    let mut conn = app.db.begin().await?;
+    let later = enqueue::absorb_job(id, "record", record_id.0, now.plus_ms(enqueue::POLL_MS), now);
+    job::enqueue(&mut conn, &later).await?;
+    Ok(conn.commit().await?)
+}
+
+fn decide<'a>(app: &'a App, known: &Known, now: UnixMs) -> Decided<'a> {
     let rules = app.tenants.rules(known.tenant.salon_id);
-    let plan = planner::plan(Situation {
+    let situation = Situation {
         record: &known.record,
         told: known.told.as_ref(),
         rules,
@@ -108,37 +132,66 @@ async fn absorb_record(
         tenant: known.tenant.state,
         activated_at: known.tenant.activated_at,
         now,
-    });
+    };
+    Decided { rules, plan: planner::plan(situation), farewell: planner::farewell(situation) }
+}
 
+/// Whether the CRM is to be asked first: a message needs what is not known, or one would go out by a record that was pieced
+/// together or that nobody spoke of for a while. Other parts of it may have changed unheard, its client among them. A deletion
+/// needs nothing but what was told.
+fn is_unsure(app: &App, known: &Known) -> bool {
+    if known.record.is_deleted() {
+        return false;
+    }
+    let speaks =
+        |decided: &Decided<'_>| matches!(decided.plan, Plan::Say { .. }) || decided.farewell.is_some();
+    !known.record.is_whole()
+        || ((known.is_pieced || !known.has_news) && speaks(&decide(app, known, app.now())))
+}
+
+/// Decides and writes. `false`, and nothing is written, when the client was told something since `known` was loaded: a decision
+/// by what it knew before would leave it with a booking that is gone.
+async fn write(app: &App, known: &Known, waiting: &[InboxRow], outcomes: &[&str]) -> Result<bool, Error> {
+    let now = app.now();
+    let (id, record_id) = (&known.tenant.id, known.record.id);
+    let decided = decide(app, known, now);
     let mut conn = app.db.begin().await?;
-    write_record(&mut conn, &known, now).await?;
-    carry_out(app, &mut conn, &known, rules, plan, now).await?;
+    // The record first, as everywhere, then its messages. From here on none of them can begin.
+    write_record(&mut conn, known, now).await?;
+    let farewells = outbox::hold(&mut conn, id, record_id).await?;
+    let row = records::find(&mut conn, id, record_id).await?;
+    if told_of(&mut conn, &known.key, id, row.as_ref()).await? != (known.told.clone(), known.told_revision) {
+        return Ok(false);
+    }
+    carry_out(app, &mut conn, known, decided, &farewells, now).await?;
     for (row, outcome) in waiting.iter().zip(outcomes) {
         inbox::mark_absorbed(&mut conn, id, &row.id, now, outcome).await?;
     }
     conn.commit().await?;
-    app.ring_for(enqueue::SEND);
-    Ok(())
+    Ok(true)
 }
 
 /// Reads the hooks in the order of their changes; one that is older than what we know, or unreadable, teaches nothing.
 fn learn(known: &mut Known, waiting: &[InboxRow]) -> Result<Vec<&'static str>, Error> {
     let mut said = Vec::with_capacity(waiting.len());
-    for (place, row) in waiting.iter().enumerate() {
+    for row in waiting {
         let body = unpack(&known.key.open("inbox", &row.id, &row.body)?).unwrap_or_default();
-        said.push((place, webhook::parse(&body).ok().and_then(|hooks| hooks.first()?.record())));
+        said.push(webhook::parse(&body).ok().and_then(|hooks| hooks.first()?.record()));
     }
-    said.sort_by_key(|(place, record)| (record.as_ref().and_then(|r| r.changed_at), *place));
+    let times: Vec<_> = said.iter().map(|record| record.as_ref()?.changed_at).collect();
     let mut outcomes = vec!["unreadable"; waiting.len()];
-    for (place, record) in said {
-        if let Some(record) = record {
-            outcomes[place] = if known.record.learn(record) { "absorbed" } else { "outdated" };
+    for place in record::order(known.record.changed_at, &times) {
+        if let Some(record) = said[place].take() {
+            let is_part = !record.is_whole() && !record.is_deleted();
+            let is_learnt = known.record.learn(record);
+            known.is_pieced |= is_learnt && is_part;
+            outcomes[place] = if is_learnt { "absorbed" } else { "outdated" };
         }
     }
     Ok(outcomes)
 }
 
-/// A partial payload left something unsaid that a message needs: the CRM is asked. A record that is gone there is cancelled.
+/// Asks the CRM for the record. One that is gone there is cancelled.
 async fn read_whole(app: &App, known: &mut Known) -> Result<(), Error> {
     match app.crm.record(known.tenant.salon_id, known.record.id).await {
         Ok(Some(whole)) => {
@@ -164,99 +217,5 @@ async fn write_record(conn: &mut Conn, known: &Known, now: UnixMs) -> Result<(),
         changed_at: record.changed_at.unwrap_or(now),
         body: &sealed,
     };
-    Ok(record::upsert(conn, &known.tenant.id, write, now).await?)
-}
-
-async fn carry_out(
-    app: &App,
-    conn: &mut Conn,
-    known: &Known,
-    rules: &Rules,
-    plan: Plan,
-    now: UnixMs,
-) -> Result<(), Error> {
-    let (id, record_id) = (&known.tenant.id, known.record.id);
-    let new = match &plan {
-        Plan::Say { kind, told } => Some(compose(app, known, rules, *kind, told, now)?),
-        Plan::Silent(_) | Plan::Adopt(_) => None,
-    };
-    let standing = new.as_ref().map_or("", |new| new.intent.as_str());
-    for withdrawn in outbox::withdraw(conn, id, record_id, standing, now).await? {
-        decide(conn, known, "withdrawn", "superseded", Some(&withdrawn), now).await?;
-    }
-    match plan {
-        Plan::Silent(reason) => decide(conn, known, "silent", reason.as_str(), None, now).await,
-        Plan::Adopt(told) => {
-            let sealed = known.key.seal("told", &record_id.to_string(), &serde_json::to_vec(&told)?);
-            record::set_told(conn, id, record_id, &sealed, now).await?;
-            decide(conn, known, "silent", Reason::BeforeInstall.as_str(), None, now).await
-        }
-        Plan::Say { kind, .. } => {
-            let Some(new) = new else { return Ok(()) };
-            if let Some(planned) = outbox::plan(conn, id, &new, now).await? {
-                decide(conn, known, "planned", kind.as_str(), Some(&planned), now).await?;
-                enqueue::send(conn, id, &planned, new.not_before, now).await?;
-            }
-            Ok(())
-        }
-    }
-}
-
-async fn decide(
-    conn: &mut Conn,
-    known: &Known,
-    verb: &'static str,
-    reason: &str,
-    outbox: Option<&OutboxId>,
-    now: UnixMs,
-) -> Result<(), Error> {
-    let new = decision::NewDecision { record: Some(known.record.id), verb, reason, outbox };
-    Ok(decision::insert(conn, &known.tenant.id, new, now).await?)
-}
-
-/// Words a message and fixes its intent: which record, which telling, what exactly.
-fn compose(
-    app: &App,
-    known: &Known,
-    rules: &Rules,
-    kind: MessageKind,
-    told: &Told,
-    now: UnixMs,
-) -> Result<NewOutbox, Error> {
-    let (salon, record) = (&known.tenant, &known.record);
-    let told_json = serde_json::to_string(told)?;
-    let version = &known.key.hash("told", &told_json)[..16];
-    let intent = format!("{}:{}:{}:{version}", record.id, known.told_revision + 1, kind.as_str());
-    let year = chrono::Datelike::year(&dates::local(now, salon.timezone));
-    let mut filling = Filling {
-        name: record.client.value().map(|c| c.name.clone()).unwrap_or_default(),
-        salon: salon.title.clone(),
-        address: salon.address.clone(),
-        date: dates::day(told.starts, year, salon.locale),
-        time: dates::time(told.starts),
-        services: told.services.iter().cloned().collect(),
-        master: told.master.clone(),
-        ..Filling::default()
-    };
-    if let Some(before) = known.told.as_ref().filter(|before| before.starts != told.starts) {
-        filling.old_date = dates::day(before.starts, year, salon.locale);
-        filling.old_time = dates::time(before.starts);
-    }
-    let text = app.tenants.wording(salon.salon_id).render(salon.locale, &rules.wording, kind, &filling);
-    Ok(NewOutbox {
-        id: OutboxId::new(now),
-        recipient: known.key.seal_text("outbox", "recipient", told.phone.digits()),
-        text: known.key.seal_text("outbox", &intent, &text),
-        told: known.key.seal_text("outbox_told", &intent, &told_json),
-        told_before: match &known.told {
-            Some(before) => known.key.seal("told", &record.id.to_string(), &serde_json::to_vec(before)?),
-            None => String::new(),
-        },
-        message_id: notify::message_id(&known.key, &intent),
-        intent,
-        kind,
-        record: Some(record.id),
-        not_before: now,
-        deadline: dates::instant(told.starts, salon.timezone),
-    })
+    Ok(records::upsert(conn, &known.tenant.id, write, now).await?)
 }

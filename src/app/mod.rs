@@ -20,7 +20,9 @@ pub mod keyring;
 pub mod lifecycle;
 pub mod notify;
 pub mod page_token;
+pub mod replan;
 pub mod sessions;
+mod telling;
 pub mod tenants;
 pub mod vault;
 

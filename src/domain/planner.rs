@@ -11,21 +11,34 @@ use serde::{Deserialize, Serialize};
 
 use super::dates;
 use super::message::MessageKind;
-use super::record::{Attendance, Record};
+use super::record::{Attendance, Client, Field, Record};
 use super::rules::Rules;
 use super::tenant::TenantState;
 use crate::kernel::clock::UnixMs;
+use crate::kernel::crm_id::{ClientId, ServiceId, StaffId};
 use crate::kernel::phone::Phone;
 
-/// What a client knows of a record from us.
+/// What a client knows of a record from us. Ids tell whether it is another one, names are what was read; what was told before
+/// ids were kept has none.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Told {
     pub phone: Phone,
+    #[serde(default)]
+    pub client: Option<ClientId>,
+    #[serde(default)]
+    pub name: String,
     pub starts: NaiveDateTime,
     pub services: BTreeSet<String>,
+    #[serde(default)]
+    pub service_ids: BTreeSet<ServiceId>,
     pub master: String,
+    #[serde(default)]
+    pub master_id: Option<StaffId>,
     /// The last word was that it is cancelled.
     pub cancelled: bool,
+    /// Which telling of the record this was: no two have the same. Given when it is worded.
+    #[serde(default)]
+    pub serial: i64,
 }
 
 /// What to do about a record now.
@@ -100,10 +113,10 @@ pub fn plan(s: Situation<'_>) -> Plan {
     if let Some(reason) = salon_is_quiet(s.tenant) {
         return Plan::Silent(reason);
     }
-    let Some(starts) = s.record.starts.value().copied() else { return Plan::Silent(Reason::NoTime) };
     if s.record.is_deleted() {
         return plan_cancel(s);
     }
+    let Some(starts) = s.record.starts.value().copied() else { return Plan::Silent(Reason::NoTime) };
     if dates::instant(starts, s.zone) <= s.now {
         return Plan::Silent(Reason::PastVisit);
     }
@@ -112,13 +125,7 @@ pub fn plan(s: Situation<'_>) -> Plan {
     if client.silenced {
         return Plan::Silent(Reason::ClientSilenced);
     }
-    let next = Told {
-        phone,
-        starts,
-        services: s.record.service_set(),
-        master: s.record.master.value().map(|m| m.name.trim().to_owned()).unwrap_or_default(),
-        cancelled: false,
-    };
+    let next = telling(s.record, client, phone, starts);
     match s.told {
         None if was_arranged_before_us(s) => Plan::Adopt(next),
         None => Plan::Say { kind: MessageKind::Confirmation, told: next },
@@ -127,6 +134,37 @@ pub fn plan(s: Situation<'_>) -> Plan {
         }
         Some(told) => plan_change(s, told, next),
     }
+}
+
+fn telling(record: &Record, client: &Client, phone: Phone, starts: NaiveDateTime) -> Told {
+    let master = record.master.value();
+    Told {
+        phone,
+        client: client.id,
+        name: client.name.trim().to_owned(),
+        starts,
+        services: record.service_set(),
+        service_ids: record.service_ids(),
+        master: master.map(|m| m.name.trim().to_owned()).unwrap_or_default(),
+        master_id: master.map(|m| m.id),
+        cancelled: false,
+        serial: 0,
+    }
+}
+
+/// What the client from before is to be told, beside the plan, when the record has been given to another: that it is off.
+///
+/// Another card with the same number is the same person to us, and another number on the same card a correction: the old one was
+/// wrong, or is no longer the client's.
+#[must_use]
+pub fn farewell(s: Situation<'_>) -> Option<Told> {
+    let told = s.told.filter(|told| !told.cancelled)?;
+    let client = s.record.client.value()?;
+    let replaced = matches!((client.id, told.client), (Some(now), Some(before)) if now != before)
+        && client.phone.as_ref() != Some(&told.phone);
+    let silent = salon_is_quiet(s.tenant).is_some() || s.record.is_deleted();
+    let ahead = dates::instant(told.starts, s.zone) > s.now;
+    (replaced && ahead && !silent).then(|| Told { cancelled: true, ..told.clone() })
 }
 
 fn salon_is_quiet(tenant: TenantState) -> Option<Reason> {
@@ -152,10 +190,20 @@ fn plan_cancel(s: Situation<'_>) -> Plan {
     Plan::Say { kind: MessageKind::Cancel, told: Told { cancelled: true, ..told.clone() } }
 }
 
-fn plan_change(s: Situation<'_>, told: &Told, next: Told) -> Plan {
+fn plan_change(s: Situation<'_>, told: &Told, mut next: Told) -> Plan {
+    // What could not be learnt even by asking is not taken for changed.
+    if !s.record.services.is_known() {
+        next.services.clone_from(&told.services);
+        next.service_ids.clone_from(&told.service_ids);
+    }
+    if !s.record.master.is_known() {
+        next.master_id = told.master_id;
+    }
+    if next.master.is_empty() && next.master_id == told.master_id && s.record.master != Field::Empty {
+        next.master.clone_from(&told.master);
+    }
     let shift = (next.starts - told.starts).num_minutes().abs();
-    let other_content = next.services != told.services || next.master != told.master;
-    if other_content || shift >= s.rules.min_shift_minutes {
+    if !same_services(told, &next) || !same_master(told, &next) || shift >= s.rules.min_shift_minutes {
         return Plan::Say { kind: MessageKind::Change, told: next };
     }
     if shift > 0 {
@@ -163,6 +211,20 @@ fn plan_change(s: Situation<'_>, told: &Told, next: Told) -> Plan {
     }
     let attended = s.record.attendance.value().is_some_and(|a| *a != Attendance::Waiting);
     Plan::Silent(if attended { Reason::AttendanceOnly } else { Reason::AlreadyTold })
+}
+
+fn same_services(told: &Told, next: &Told) -> bool {
+    if told.service_ids.is_empty() || next.service_ids.is_empty() {
+        return told.services == next.services;
+    }
+    told.service_ids == next.service_ids
+}
+
+fn same_master(told: &Told, next: &Told) -> bool {
+    match (told.master_id, next.master_id) {
+        (Some(before), Some(now)) => before == now,
+        _ => told.master == next.master,
+    }
 }
 
 /// A record made before the salon came to us was arranged by other means; its client does not need a second confirmation.

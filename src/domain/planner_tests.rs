@@ -1,6 +1,6 @@
 use super::*;
 use crate::domain::record::{Client, Field, Master, ServiceLine};
-use crate::kernel::crm_id::{RecordId, ServiceId, StaffId};
+use crate::kernel::crm_id::{ClientId, RecordId, ServiceId, StaffId};
 
 const ZONE: Tz = chrono_tz::Europe::Moscow;
 
@@ -20,6 +20,7 @@ fn anna() -> Record {
         }]),
         master: Field::Is(Master { id: StaffId(1), name: "Мария".into() }),
         client: Field::Is(Client {
+            id: Some(ClientId(5)),
             name: "Анна".into(),
             phone: Phone::parse("+79000000001"),
             silenced: false,
@@ -30,21 +31,43 @@ fn anna() -> Record {
     }
 }
 
+fn card(record: &Record) -> Client {
+    record.client.value().expect("a client").clone()
+}
+
+/// Anna's record after somebody else was written into it.
+fn olgas(id: i64, phone: &str) -> Record {
+    let olga =
+        Client {
+            id: Some(ClientId(id)), name: "Ольга".into(), phone: Phone::parse(phone), silenced: false
+        };
+    Record { client: Field::Is(olga), ..anna() }
+}
+
+fn leave(record: &Record, told: &Told) -> Option<Told> {
+    let rules = Rules { settle_ms: 0, min_shift_minutes: 10, wording: "plain".into(), language: None };
+    farewell(situation(record, Some(told), &rules))
+}
+
+fn situation<'a>(record: &'a Record, told: Option<&'a Told>, rules: &'a Rules) -> Situation<'a> {
+    Situation {
+        record,
+        told,
+        rules,
+        zone: ZONE,
+        tenant: TenantState::Active,
+        activated_at: Some(UnixMs(0)),
+        now: now(),
+    }
+}
+
 fn decide(record: &Record, told: Option<&Told>) -> Plan {
     decide_in(record, told, TenantState::Active, 10)
 }
 
 fn decide_in(record: &Record, told: Option<&Told>, tenant: TenantState, min_shift_minutes: i64) -> Plan {
     let rules = Rules { settle_ms: 0, min_shift_minutes, wording: "plain".into(), language: None };
-    plan(Situation {
-        record,
-        told,
-        rules: &rules,
-        zone: ZONE,
-        tenant,
-        activated_at: Some(UnixMs(0)),
-        now: now(),
-    })
+    plan(Situation { tenant, ..situation(record, told, &rules) })
 }
 
 fn said(plan: Plan) -> (MessageKind, Told) {
@@ -86,12 +109,77 @@ fn another_master_or_service_is_a_change_and_another_order_of_services_is_not() 
     record.master = Field::Is(Master { id: StaffId(2), name: "Ольга".into() });
     assert_eq!(said(decide(&record, Some(&told()))).0, MessageKind::Change);
 
-    let line = |title: &str| ServiceLine { id: ServiceId(1), title: title.into(), cost: 1 };
+    let line = |id, title: &str| ServiceLine { id: ServiceId(id), title: title.into(), cost: 1 };
     let mut two = anna();
-    two.services = Field::Is(vec![line("А"), line("Б")]);
+    two.services = Field::Is(vec![line(1, "А"), line(2, "Б")]);
+    assert_eq!(said(decide(&two, Some(&told()))).0, MessageKind::Change);
     let known = said(decide(&two, None)).1;
-    two.services = Field::Is(vec![line("Б"), line("А")]);
+    two.services = Field::Is(vec![line(2, "Б"), line(1, "А")]);
     assert_eq!(decide(&two, Some(&known)), Plan::Silent(Reason::AlreadyTold));
+}
+
+#[test]
+fn another_name_of_the_same_master_or_service_is_no_change() {
+    let mut record = anna();
+    record.master = Field::Is(Master { id: StaffId(1), name: "Мария Т.".into() });
+    record.services =
+        Field::Is(vec![ServiceLine {
+            id: ServiceId(1), title: "Маникюр классический".into(), cost: 1
+        }]);
+    assert_eq!(decide(&record, Some(&told())), Plan::Silent(Reason::AlreadyTold));
+    record.services =
+        Field::Is(vec![ServiceLine { id: ServiceId(2), title: "Маникюр".into(), cost: 1 }]);
+    assert_eq!(said(decide(&record, Some(&told()))).0, MessageKind::Change, "another one of the same name");
+}
+
+#[test]
+fn what_was_told_before_ids_were_kept_is_compared_by_name() {
+    let mut stored = serde_json::to_value(told()).expect("JSON");
+    for newer in ["client", "name", "service_ids", "master_id", "serial"] {
+        stored.as_object_mut().expect("an object").remove(newer).expect(newer);
+    }
+    let stored: Told = serde_json::from_value(stored).expect("still read");
+    assert_eq!(decide(&anna(), Some(&stored)), Plan::Silent(Reason::AlreadyTold));
+    let mut record = anna();
+    record.master = Field::Is(Master { id: StaffId(1), name: "Ольга".into() });
+    assert_eq!(said(decide(&record, Some(&stored))).0, MessageKind::Change);
+    assert_eq!(leave(&olgas(6, "+79000000002"), &stored), None, "nobody knows whether it is another client");
+}
+
+#[test]
+fn another_client_is_confirmed_and_the_one_before_is_told_that_it_is_off() {
+    let record = olgas(6, "+79000000002");
+    let (kind, next) = said(decide(&record, Some(&told())));
+    assert_eq!((kind, next.name.as_str()), (MessageKind::Confirmation, "Ольга"));
+    let off = leave(&record, &told()).expect("Anna is told");
+    assert_eq!((off.name.as_str(), &off.phone, off.cancelled), ("Анна", &told().phone, true));
+    assert_eq!(leave(&record, &off), None, "once");
+    assert_eq!(leave(&record, &next), None, "Olga stays");
+    for unreachable in [Client { phone: None, ..card(&record) }, Client { silenced: true, ..card(&record) }] {
+        let record = Record { client: Field::Is(unreachable), ..record.clone() };
+        assert!(matches!(decide(&record, Some(&told())), Plan::Silent(_)));
+        assert!(leave(&record, &told()).is_some(), "whoever comes in her place");
+    }
+    let past = Told { starts: local("2026-03-10 11:59"), ..told() };
+    assert_eq!(leave(&record, &past), None, "she has been there");
+    let deleted = Record { deleted: Field::Is(true), ..record };
+    assert_eq!(leave(&deleted, &told()), None);
+    let (kind, off) = said(decide(&deleted, Some(&told())));
+    assert_eq!((kind, off.name.as_str(), &off.phone), (MessageKind::Cancel, "Анна", &told().phone));
+}
+
+#[test]
+fn a_corrected_number_is_confirmed_and_a_merged_card_is_the_same_person() {
+    let corrected = olgas(5, "+79000000002");
+    let (kind, next) = said(decide(&corrected, Some(&told())));
+    assert_eq!(
+        (kind, next.phone),
+        (MessageKind::Confirmation, Phone::parse("+79000000002").expect("a number"))
+    );
+    assert_eq!(leave(&corrected, &told()), None, "the old number was wrong");
+    let merged = olgas(6, "+79000000001");
+    assert_eq!(decide(&merged, Some(&told())), Plan::Silent(Reason::AlreadyTold));
+    assert_eq!(leave(&merged, &told()), None);
 }
 
 #[test]
@@ -108,6 +196,25 @@ fn a_cancellation_is_told_to_those_who_knew_and_once() {
         MessageKind::Confirmation,
         "put back into the journal"
     );
+}
+
+#[test]
+fn a_deletion_needs_to_know_nothing_but_what_was_told() {
+    let record = Record { deleted: Field::Is(true), ..Record::unknown(RecordId(1)) };
+    assert_eq!(said(decide(&record, Some(&told()))).0, MessageKind::Cancel);
+    assert_eq!(decide(&record, None), Plan::Silent(Reason::NeverTold));
+}
+
+#[test]
+fn what_cannot_be_learnt_is_not_taken_for_changed() {
+    let mut record = Record { services: Field::Unreadable, master: Field::Unsaid, ..anna() };
+    assert_eq!(decide(&record, Some(&told())), Plan::Silent(Reason::AlreadyTold));
+    record.master = Field::Is(Master { id: StaffId(1), name: String::new() });
+    record.starts = Field::Is(local("2026-03-15 11:30"));
+    let (kind, next) = said(decide(&record, Some(&told())));
+    assert_eq!((kind, next.master, next.services), (MessageKind::Change, told().master, told().services));
+    record.master = Field::Empty;
+    assert_eq!(said(decide(&record, Some(&told()))).1.master, "", "there is none any more");
 }
 
 #[test]
@@ -140,7 +247,7 @@ fn each_silence_has_its_own_reason() {
         ),
         (with(|r| r.client = Field::Empty), None, TenantState::Active, Reason::NoClient),
         (
-            with(|r| r.client = Field::Is(Client { name: "Анна".into(), phone: None, silenced: false })),
+            with(|r| r.client = Field::Is(Client { phone: None, ..card(&anna()) })),
             None,
             TenantState::Active,
             Reason::NoPhone,

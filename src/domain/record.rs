@@ -9,10 +9,11 @@ use chrono::NaiveDateTime;
 use serde::{Deserialize, Serialize};
 
 use crate::kernel::clock::UnixMs;
-use crate::kernel::crm_id::{RecordId, ServiceId, StaffId};
+use crate::kernel::crm_id::{ClientId, RecordId, ServiceId, StaffId};
 use crate::kernel::phone::Phone;
 
-/// What a payload says of one field: nothing, that it is empty, or its value.
+/// What a payload says of one field: nothing, that it is empty, its value, or something that we cannot read. The last is news as
+/// well: what was known before is no longer to be relied on.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Field<T> {
@@ -20,19 +21,26 @@ pub enum Field<T> {
     Unsaid,
     Empty,
     Is(T),
+    Unreadable,
 }
 
 impl<T> Field<T> {
     pub fn value(&self) -> Option<&T> {
         match self {
             Self::Is(value) => Some(value),
-            Self::Unsaid | Self::Empty => None,
+            Self::Unsaid | Self::Empty | Self::Unreadable => None,
         }
     }
 
     #[must_use]
     pub fn is_unsaid(&self) -> bool {
         matches!(self, Self::Unsaid)
+    }
+
+    /// Its value, or that there is none.
+    #[must_use]
+    pub fn is_known(&self) -> bool {
+        matches!(self, Self::Is(_) | Self::Empty)
     }
 
     /// Takes over what `newer` says; silence changes nothing.
@@ -82,6 +90,8 @@ pub struct Master {
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Client {
+    #[serde(default)]
+    pub id: Option<ClientId>,
     pub name: String,
     /// `None` when the journal holds no number, or one nobody can dial.
     pub phone: Option<Phone>,
@@ -158,11 +168,12 @@ impl Record {
     pub fn is_whole(&self) -> bool {
         // A partial payload may name a master by number alone.
         let nameless = self.master.value().is_some_and(|master| master.name.is_empty());
-        !(nameless
-            || self.starts.is_unsaid()
-            || self.services.is_unsaid()
-            || self.master.is_unsaid()
-            || self.client.is_unsaid())
+        !nameless
+            && self.starts.is_known()
+            && self.services.is_known()
+            && self.master.is_known()
+            && self.client.is_known()
+            && self.deleted != Field::Unreadable
     }
 
     #[must_use]
@@ -175,11 +186,36 @@ impl Record {
         self.client.value()?.phone.as_ref()
     }
 
-    /// The services as a set: their order on the wire is random.
+    /// The services' names as a set: their order on the wire is random.
     #[must_use]
     pub fn service_set(&self) -> BTreeSet<String> {
         self.services.value().into_iter().flatten().map(|line| line.title.trim().to_owned()).collect()
     }
+
+    /// The services' ids as a set; empty when one of them has none.
+    #[must_use]
+    pub fn service_ids(&self) -> BTreeSet<ServiceId> {
+        let ids: BTreeSet<_> = self.services.value().into_iter().flatten().map(|line| line.id).collect();
+        if ids.first().is_some_and(|id| id.0 <= 0) { BTreeSet::new() } else { ids }
+    }
+}
+
+/// In which order payloads are to be learnt, given the times they say in the order they came, and the time we know already.
+///
+/// By what they say; one that says no time was sent after all that had come before it, so it stands right behind the latest of these.
+#[must_use]
+pub fn order(known: Option<UnixMs>, said: &[Option<UnixMs>]) -> Vec<usize> {
+    let mut latest = known;
+    let mut places: Vec<_> = said
+        .iter()
+        .enumerate()
+        .map(|(place, said)| {
+            latest = latest.max(*said);
+            (said.or(latest), place)
+        })
+        .collect();
+    places.sort_unstable();
+    places.into_iter().map(|(_, place)| place).collect()
 }
 
 #[cfg(test)]
@@ -220,6 +256,19 @@ mod tests {
     }
 
     #[test]
+    fn a_payload_without_a_time_is_as_late_as_the_latest_before_it() {
+        let at = |said: &[i64]| said.iter().map(|ms| (*ms > 0).then_some(UnixMs(*ms))).collect::<Vec<_>>();
+        for (known, said, expected) in [
+            (None, at(&[1000, 0]), vec![0, 1]),
+            (None, at(&[0, 1000]), vec![0, 1]),
+            (None, at(&[2000, 0, 1000, 0, 3000]), vec![2, 0, 1, 3, 4]),
+            (Some(UnixMs(2000)), at(&[0, 1000, 2000]), vec![1, 0, 2]),
+        ] {
+            assert_eq!(order(known, &said), expected, "{known:?} {said:?}");
+        }
+    }
+
+    #[test]
     fn empty_is_known_and_unsaid_is_not() {
         let mut record = Record::unknown(RecordId(1));
         assert!(!record.is_whole());
@@ -231,5 +280,30 @@ mod tests {
             ..Record::unknown(RecordId(1))
         });
         assert!(record.is_whole() && record.phone().is_none());
+    }
+
+    #[test]
+    fn what_cannot_be_read_takes_the_place_of_what_was_known() {
+        let whole = Record {
+            starts: at(15),
+            services: Field::Empty,
+            master: Field::Empty,
+            client: Field::Empty,
+            ..Record::unknown(RecordId(1))
+        };
+        let nothing = Record::unknown(RecordId(1));
+        for unreadable in [
+            Record { starts: Field::Unreadable, ..nothing.clone() },
+            Record { services: Field::Unreadable, ..nothing.clone() },
+            Record { master: Field::Unreadable, ..nothing.clone() },
+            Record { client: Field::Unreadable, ..nothing.clone() },
+            Record { deleted: Field::Unreadable, ..nothing.clone() },
+        ] {
+            let mut known = whole.clone();
+            known.learn(unreadable);
+            assert!(!known.is_whole(), "{known:?}");
+            known.learn(Record { deleted: Field::Is(false), ..whole.clone() });
+            assert!(known.is_whole());
+        }
     }
 }

@@ -27,3 +27,4 @@ crm_id!(
     RecordId);
 crm_id!(StaffId);
 crm_id!(ServiceId);
+crm_id!(ClientId);

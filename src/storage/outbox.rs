@@ -19,7 +19,11 @@ const FIND: &str = "SELECT * FROM outbox WHERE tenant_id = $1 AND id = $2";
 const FIND_INTENT: &str = "SELECT * FROM outbox WHERE tenant_id = $1 AND intent = $2";
 const FIND_MESSAGE: &str = "SELECT * FROM outbox WHERE tenant_id = $1 AND message_id = $2";
 const WITHDRAW: &str = "UPDATE outbox SET state = 'cancelled', reason = 'superseded', updated_at = $4 \
-     WHERE tenant_id = $1 AND record_id = $2 AND state = 'planned' AND intent <> $3 RETURNING id";
+     WHERE tenant_id = $1 AND record_id = $2 AND state = 'planned' AND intent <> $3 AND told <> '' \
+     AND NOT EXISTS (SELECT 1 FROM outbox AS standing WHERE standing.tenant_id = $1 AND standing.intent = $3 AND standing.told = '') \
+     RETURNING id";
+const HOLD: &str = "UPDATE outbox SET updated_at = updated_at WHERE tenant_id = $1 AND record_id = $2 AND state = 'planned' \
+     RETURNING id, recipient, told";
 /// Only from `planned`: of two workers that read the same planned row, one begins.
 const BEGIN_SENDING: &str = "UPDATE outbox SET state = 'sending', attempts = attempts + 1, updated_at = $3 \
      WHERE tenant_id = $1 AND id = $2 AND state = 'planned'";
@@ -49,6 +53,7 @@ pub const SQL: &[&str] = &[
     FIND,
     FIND_INTENT,
     FIND_MESSAGE,
+    HOLD,
     WITHDRAW,
     BEGIN_SENDING,
     SETTLE,
@@ -103,6 +108,13 @@ pub struct OutboxRow {
     pub sent_at: Option<UnixMs>,
     pub delivered_at: Option<UnixMs>,
     pub read_at: Option<UnixMs>,
+}
+
+/// A planned message that leaves no note at its record; `recipient` is sealed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pending {
+    pub id: OutboxId,
+    pub recipient: String,
 }
 
 #[derive(FromRow)]
@@ -202,7 +214,17 @@ fn one(row: Option<Raw>) -> Result<Option<OutboxRow>, Error> {
     row.map(TryInto::try_into).transpose()
 }
 
-/// Withdraws whatever is planned for a record and not yet begun, except the intent that stands.
+/// Keeps what is planned for a record from being begun until the unit of work ends; one whose beginning is being written is
+/// waited for. (SQLite has one writer: nothing else is written anyway.) Answers those that leave no note at the record.
+pub async fn hold(conn: &mut Conn, tenant: &TenantId, record: RecordId) -> Result<Vec<Pending>, Error> {
+    let rows: Vec<(String, String, String)> =
+        on!(conn, c => sqlx::query_as(HOLD).bind(tenant.as_str()).bind(record.0).fetch_all(c).await)?;
+    let noteless = rows.into_iter().filter(|(_, _, told)| told.is_empty());
+    Ok(noteless.map(|(id, recipient, _)| Pending { id: OutboxId::from_stored(id), recipient }).collect())
+}
+
+/// Withdraws whatever is planned for a record and not yet begun, except the intent that stands. What leaves no note at the record
+/// is for somebody who has it no more: it is neither withdrawn by the others nor withdraws them.
 pub async fn withdraw(
     conn: &mut Conn,
     tenant: &TenantId,

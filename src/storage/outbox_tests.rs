@@ -12,6 +12,8 @@ both!(
     an_attempt_that_came_to_nothing_may_be_begun_again,
     a_row_found_sending_is_settled_and_never_begun_again,
     withdrawing_spares_what_stands_and_what_has_begun,
+    what_leaves_no_note_at_the_record_stands_beside_what_does,
+    what_is_held_begins_after_and_what_was_withdrawn_never,
     all_that_is_planned_is_withdrawn_at_once,
     a_refusal_fails_only_what_nobody_has_seen,
     ticks_never_go_back_in_whatever_order_receipts_come,
@@ -206,6 +208,36 @@ async fn withdrawing_spares_what_stands_and_what_has_begun(db: Db) {
     assert_eq!(state(&db, &iris, &begun).await, OutboxState::Sending);
     assert_eq!(state(&db, &iris, &other).await, OutboxState::Planned);
     assert_eq!(done!(db, c => withdraw(c, &iris, ANNAS, "new", NOW)), [], "once");
+}
+
+async fn what_leaves_no_note_at_the_record_stands_beside_what_does(db: Db) {
+    let iris = salon(&db).await;
+    let farewell = NewOutbox { told: String::new(), ..new("off", ANNAS) };
+    let farewell = done!(db, c => plan(c, &iris, &farewell, NOW)).expect("new");
+    let old = planned(&db, &iris, "old").await;
+    assert_eq!(done!(db, c => withdraw(c, &iris, ANNAS, "off", NOW)), [], "it withdraws nothing");
+    assert_eq!(done!(db, c => withdraw(c, &iris, ANNAS, "new", NOW)), [old], "and is not withdrawn");
+    let pending = Pending { id: farewell.clone(), recipient: "sealed number".to_owned() };
+    assert_eq!(done!(db, c => hold(c, &iris, ANNAS)), [pending]);
+    assert_eq!(done!(db, c => hold(c, &iris, OLEGS)), []);
+    assert_eq!(get(&db, &iris, &farewell).await.updated_at, NOW, "holding changes nothing");
+    assert!(done!(db, c => begin_sending(c, &iris, &farewell, NOW)));
+    assert_eq!(done!(db, c => hold(c, &iris, ANNAS)), [], "it has begun");
+}
+
+async fn what_is_held_begins_after_and_what_was_withdrawn_never(db: Db) {
+    let iris = salon(&db).await;
+    let id = planned(&db, &iris, "old").await;
+    let mut unit = db.begin().await.expect("begins");
+    hold(&mut unit, &iris, ANNAS).await.expect("held");
+    let (other, tenant, row) = (db.clone(), iris.clone(), id.clone());
+    let begun = tokio::spawn(async move { done!(other, c => begin_sending(c, &tenant, &row, NOW)) });
+    tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    assert!(!begun.is_finished());
+    withdraw(&mut unit, &iris, ANNAS, "", NOW).await.expect("withdrawn");
+    unit.commit().await.expect("commits");
+    assert!(!begun.await.expect("no panic"));
+    assert_eq!(state(&db, &iris, &id).await, OutboxState::Cancelled);
 }
 
 async fn all_that_is_planned_is_withdrawn_at_once(db: Db) {

@@ -17,10 +17,12 @@ const UPSERT: &str = "INSERT INTO record (tenant_id, record_id, starts_at, delet
 const SET_TOLD: &str = "UPDATE record SET told = $3, told_revision = told_revision + 1, updated_at = $4 \
      WHERE tenant_id = $1 AND record_id = $2";
 const UNTELL: &str = "UPDATE record SET told = $3, updated_at = $4 WHERE tenant_id = $1 AND record_id = $2";
+const LIST_UPCOMING: &str = "SELECT starts_at, record_id FROM record WHERE tenant_id = $1 \
+     AND (starts_at, record_id) > ($2, $3) ORDER BY starts_at, record_id LIMIT $4";
 const DELETE_ALL: &str = "DELETE FROM record WHERE tenant_id = $1";
 const COUNT: &str = "SELECT CAST(COUNT(*) AS BIGINT) FROM record WHERE tenant_id = $1";
 
-pub const SQL: &[&str] = &[FIND, UPSERT, SET_TOLD, UNTELL, DELETE_ALL, COUNT];
+pub const SQL: &[&str] = &[FIND, UPSERT, SET_TOLD, UNTELL, LIST_UPCOMING, DELETE_ALL, COUNT];
 
 /// A record's row; `body` and `told` are sealed, `told` is empty until something was told.
 #[derive(Debug, Clone, FromRow)]
@@ -85,6 +87,18 @@ pub async fn untell(
     on!(conn, c => sqlx::query(UNTELL).bind(tenant.as_str()).bind(id.0).bind(told_before).bind(now.0)
         .execute(c).await.map(drop))?;
     Ok(())
+}
+
+/// Records that begin after `after`, the nearest first; the last of a page is where the next begins.
+pub async fn list_upcoming(
+    conn: &mut Conn,
+    tenant: &TenantId,
+    after: (UnixMs, RecordId),
+    limit: i64,
+) -> Result<Vec<(UnixMs, RecordId)>, Error> {
+    let rows: Vec<(i64, i64)> = on!(conn, c => sqlx::query_as(LIST_UPCOMING)
+        .bind(tenant.as_str()).bind(after.0.0).bind(after.1.0).bind(limit).fetch_all(c).await)?;
+    Ok(rows.into_iter().map(|(at, id)| (UnixMs(at), RecordId(id))).collect())
 }
 
 pub async fn delete_all(conn: &mut Conn, tenant: &TenantId) -> Result<(), Error> {

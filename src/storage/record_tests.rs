@@ -8,6 +8,7 @@ both!(
     each_telling_counts_and_taking_one_back_does_not,
     telling_of_an_unknown_record_makes_none,
     one_number_in_two_salons_is_two_records,
+    what_lies_ahead_is_listed_a_page_at_a_time,
 );
 
 const ANNAS: RecordId = RecordId(880_501);
@@ -92,4 +93,23 @@ async fn one_number_in_two_salons_is_two_records(db: Db) {
     let mut conn = db.begin().await.expect("begins");
     let orphan = upsert(&mut conn, &TenantId::new(NOW), visit(), NOW).await;
     assert!(matches!(orphan, Err(Error::Driver(_))), "no rows without a salon: {orphan:?}");
+}
+
+async fn what_lies_ahead_is_listed_a_page_at_a_time(db: Db) {
+    let (iris, rose) = (salon(&db).await, salon(&db).await);
+    let at = |seconds: i64| Some(NOW.plus_secs(seconds));
+    for (number, starts_at) in
+        [(1, at(-1)), (2, at(0)), (3, at(20)), (5, at(10)), (4, at(10)), (6, None), (7, at(30))]
+    {
+        done!(db, c => upsert(c, &iris, RecordWrite { id: RecordId(number), starts_at, ..visit() }, NOW));
+    }
+    done!(db, c => upsert(c, &rose, RecordWrite { id: RecordId(8), ..visit() }, NOW));
+    let (mut after, mut pages) = ((NOW, RecordId(i64::MAX)), Vec::new());
+    loop {
+        let page = seen!(db, c => list_upcoming(c, &iris, after, 2));
+        let Some(last) = page.last() else { break };
+        after = *last;
+        pages.push(page.iter().map(|(_, id)| id.0).collect::<Vec<_>>());
+    }
+    assert_eq!(pages, [[4, 5], [3, 7]]);
 }

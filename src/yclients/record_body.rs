@@ -1,14 +1,15 @@
 //! A record as the CRM writes it, in a hook or in a REST answer, turned into the domain's [`Record`].
 //!
 //! # Decision
-//! A field that is absent *or unreadable* is [`Field::Unsaid`], so the record is read again over REST before anything is
-//! decided on it; it is never taken for "removed". Only `null`, `[]`, `{}` and id 0 mean [`Field::Empty`].
+//! A field that is absent is [`Field::Unsaid`]: what was known of it stands. One that is there and cannot be read is
+//! [`Field::Unreadable`]: it changed, so the record is read again over REST before anything is decided on it. Neither is ever
+//! taken for "removed": only `null`, `[]`, `{}` and id 0 mean [`Field::Empty`]. What no message needs is left unsaid either way.
 
 use serde_json::{Map, Value};
 
 use super::wire;
 use crate::domain::record::{Attendance, Client, Field, Master, Record, ServiceLine};
-use crate::kernel::crm_id::{RecordId, ServiceId, StaffId};
+use crate::kernel::crm_id::{ClientId, RecordId, ServiceId, StaffId};
 
 /// Reads what one body says of a record. `known_id` serves where the body itself has none; without either there is no record.
 ///
@@ -29,7 +30,10 @@ pub fn read(body: &Value, known_id: Option<i64>) -> Option<Record> {
         master: master(body),
         client: client(body.get("client")),
         attendance: said(body.get("attendance").and_then(wire::int).and_then(Attendance::from_wire)),
-        deleted: said(body.get("deleted").and_then(wire::flag)),
+        deleted: match body.get("deleted") {
+            None | Some(Value::Null) => Field::Unsaid,
+            Some(value) => readable(wire::flag(value)),
+        },
         created_at: body.get("create_date").and_then(wire::instant),
         changed_at: body.get("last_change_date").and_then(wire::instant),
         ..Record::unknown(RecordId(id))
@@ -40,9 +44,17 @@ fn said<T>(value: Option<T>) -> Field<T> {
     value.map_or(Field::Unsaid, Field::Is)
 }
 
+fn readable<T>(value: Option<T>) -> Field<T> {
+    value.map_or(Field::Unreadable, Field::Is)
+}
+
 /// The local `date` wins: `datetime` was seen with a wrong offset, so of it only the wall clock counts.
 fn starts(body: &Map<String, Value>) -> Field<chrono::NaiveDateTime> {
-    said(["date", "datetime"].into_iter().filter_map(|key| body.get(key)).find_map(wire::local_time))
+    let mut times = ["date", "datetime"].into_iter().filter_map(|key| body.get(key)).peekable();
+    if times.peek().is_none() {
+        return Field::Unsaid;
+    }
+    readable(times.find_map(wire::local_time))
 }
 
 /// `seance_length` is what was booked, `length` what it became; either in seconds.
@@ -55,8 +67,8 @@ fn services(value: Option<&Value>) -> Field<Vec<ServiceLine>> {
     match value {
         None => Field::Unsaid,
         Some(Value::Null) => Field::Empty,
-        // One line that cannot be read makes the whole list unsaid: half a list would look like a removed service.
-        Some(value) => said(wire::list(value).and_then(|lines| lines.into_iter().map(service).collect())),
+        // One line that cannot be read makes the whole list unreadable: half a list would look like a removed service.
+        Some(value) => readable(wire::list(value).and_then(|lines| lines.into_iter().map(service).collect())),
     }
 }
 
@@ -71,18 +83,23 @@ fn service(value: &Value) -> Option<ServiceLine> {
 }
 
 fn master(body: &Map<String, Value>) -> Field<Master> {
-    let staff_id = body.get("staff_id").and_then(wire::int);
+    let number = body.get("staff_id").filter(|number| !number.is_null());
+    let staff_id = number.and_then(wire::int);
     match body.get("staff") {
         Some(Value::Object(staff)) if !staff.is_empty() => {
-            let Some(id) = staff.get("id").and_then(wire::int).or(staff_id) else { return Field::Unsaid };
+            let Some(id) = staff.get("id").and_then(wire::int).or(staff_id) else { return Field::Unreadable };
             let name = staff.get("name").and_then(wire::text).unwrap_or_default();
             if id == 0 { Field::Empty } else { Field::Is(Master { id: StaffId(id), name }) }
         }
         staff => match staff_id {
             Some(0) => Field::Empty,
             Some(id) => Field::Is(Master { id: StaffId(id), name: String::new() }),
-            None if staff.is_some_and(wire::is_nothing) => Field::Empty,
-            None => Field::Unsaid,
+            None if number.is_some() => Field::Unreadable,
+            None => match staff {
+                None => Field::Unsaid,
+                Some(nothing) if wire::is_nothing(nothing) => Field::Empty,
+                Some(_) => Field::Unreadable,
+            },
         },
     }
 }
@@ -91,8 +108,9 @@ fn client(value: Option<&Value>) -> Field<Client> {
     match value {
         None => Field::Unsaid,
         Some(value) if wire::is_nothing(value) => Field::Empty,
-        // A card without the key `phone` is a part of one: what it does not say may still exist.
+        // A card without the key `phone` is a part of one: the number it does not say may be another client's than we know.
         Some(Value::Object(card)) if card.contains_key("phone") => Field::Is(Client {
+            id: card.get("id").and_then(wire::int).filter(|id| *id > 0).map(ClientId),
             name: ["name", "display_name"]
                 .into_iter()
                 .filter_map(|key| card.get(key))
@@ -101,7 +119,7 @@ fn client(value: Option<&Value>) -> Field<Client> {
             phone: card.get("phone").and_then(wire::phone),
             silenced: card.get("sms_not").and_then(wire::flag).unwrap_or(false),
         }),
-        Some(_) => Field::Unsaid,
+        Some(_) => Field::Unreadable,
     }
 }
 
@@ -126,13 +144,26 @@ mod tests {
     }
 
     #[test]
-    fn an_unreadable_field_is_unsaid_and_costs_no_other() {
+    fn an_unreadable_field_is_seen_and_costs_no_other() {
         let record = reading(json!({
             "id": 1, "date": "soon", "seance_length": "long", "services": [{"id": 1, "title": "Cut"}, 7],
             "staff": "Maria", "client": {"id": 5, "name": "Anna"}, "attendance": 9, "deleted": "perhaps",
             "last_change_date": "2026-03-10 12:04:31",
         }));
-        assert_eq!(record, Record::unknown(RecordId(1)));
+        let expected = Record {
+            starts: Field::Unreadable,
+            services: Field::Unreadable,
+            master: Field::Unreadable,
+            client: Field::Unreadable,
+            deleted: Field::Unreadable,
+            ..Record::unknown(RecordId(1))
+        };
+        assert_eq!(record, expected, "what no message needs is unsaid");
+        for master in [json!({"id": 1, "staff_id": "?"}), json!({"id": 1, "staff": {"name": "Maria"}})] {
+            assert_eq!(reading(master).master, Field::Unreadable);
+        }
+        let silent = reading(json!({"id": 1, "staff_id": null, "deleted": null}));
+        assert_eq!(silent, Record::unknown(RecordId(1)));
     }
 
     #[test]

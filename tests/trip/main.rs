@@ -7,6 +7,7 @@ mod kit;
 mod life;
 mod linking;
 mod lost;
+mod records;
 mod unclear;
 mod weather;
 
