@@ -324,6 +324,7 @@ async fn renew(
         }
         (ConnectionStatus::Active, TenantState::Frozen) => {
             tenant::set_state(conn, &known.id, TenantState::Frozen, TenantState::Active, now).await?;
+            super::replan::replan_upcoming(conn, &known.id, now).await?;
         }
         // An installation that was interrupted goes on by itself.
         (_, TenantState::WhatsappConnected | TenantState::Configuring) => {

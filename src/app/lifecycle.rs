@@ -1,6 +1,7 @@
 //! What the marketplace says of an installation: frozen, thawed, paid, gone. An event is a hint; the status is the truth.
 
 use super::error::Error;
+use super::replan::replan_upcoming;
 use super::{App, bus::News, enqueue, tenant_in, tenants_of};
 use crate::domain::tenant::{Tenant, TenantState};
 use crate::kernel::clock::UnixMs;
@@ -108,6 +109,7 @@ pub async fn check_status(app: &App, id: &TenantId) -> Result<(), Error> {
         (Some(ConnectionStatus::Active), TenantState::Frozen) => {
             tenant::set_state(&mut conn, id, TenantState::Frozen, TenantState::Active, now).await?;
             note(&mut conn, id, "thawed", "marketplace", now).await?;
+            replan_upcoming(&mut conn, id, now).await?;
         }
         _ => {}
     }

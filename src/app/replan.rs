@@ -1,7 +1,7 @@
 //! Trip 2, once more: records are looked at again though no hook came, because something else changed what is to be said.
 
+use super::enqueue;
 use super::error::Error;
-use super::{App, enqueue};
 use crate::kernel::clock::UnixMs;
 use crate::kernel::crm_id::RecordId;
 use crate::kernel::id::TenantId;
@@ -13,7 +13,7 @@ const PAGE_MS: i64 = 1_000;
 
 /// Rings for every record of a salon that lies ahead: after a time of silence it says what it kept to itself, and what was
 /// withdrawn meanwhile is planned again. The caller rings the workers after the commit.
-pub async fn replan_upcoming(_app: &App, conn: &mut Conn, id: &TenantId, now: UnixMs) -> Result<(), Error> {
+pub async fn replan_upcoming(conn: &mut Conn, id: &TenantId, now: UnixMs) -> Result<(), Error> {
     let (mut after, mut run_at) = ((now, RecordId(i64::MAX)), now);
     loop {
         let page = record::list_upcoming(conn, id, after, PAGE).await?;

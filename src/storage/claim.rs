@@ -70,3 +70,7 @@ impl Claim {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "claim_tests.rs"]
+mod tests;

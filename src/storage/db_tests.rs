@@ -12,6 +12,7 @@ both!(
     what_was_read_before_a_commit_is_read_anew_after_it,
     opening_again_finds_the_tables_as_they_are,
     folding_the_log_changes_nothing_that_is_kept,
+    changes_of_the_tables_that_are_still_to_be_made_are_counted,
     a_closed_database_says_that_it_is_gone,
 );
 
@@ -68,6 +69,18 @@ async fn opening_again_finds_the_tables_as_they_are(db: Db) {
     keep(&db, &iris, 9).await.expect("kept");
     db.migrate().await.expect("nothing to do");
     assert_eq!(seen!(db, c => inbox::count_waiting(c, &iris)), 1);
+}
+
+async fn changes_of_the_tables_that_are_still_to_be_made_are_counted(db: Db) {
+    assert_eq!(db.pending_migrations().await.expect("counted"), 0);
+    kit::spoil(&db, "DELETE FROM _sqlx_migrations WHERE version > 10").await.expect("forgotten");
+    assert!(db.pending_migrations().await.expect("counted") > 0);
+    kit::spoil(&db, "DROP TABLE _sqlx_migrations").await.expect("dropped");
+    assert_eq!(
+        db.pending_migrations().await.expect("counted"),
+        MIGRATIONS.iter().count(),
+        "all of a new one"
+    );
 }
 
 async fn folding_the_log_changes_nothing_that_is_kept(db: Db) {

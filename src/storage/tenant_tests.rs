@@ -15,6 +15,7 @@ both!(
     what_is_written_of_one_salon_leaves_the_other_alone,
     the_longest_unchecked_come_first_and_the_never_checked_before_them,
     salons_are_counted_by_state,
+    the_newest_key_is_of_a_salon_that_has_one,
     a_row_that_makes_no_sense_is_named,
 );
 
@@ -34,6 +35,16 @@ async fn a_tenant_is_found_by_each_of_its_names_as_it_was_stored(db: Db) {
     assert_eq!(seen!(db, c => find_by_hook(c, &keys.hook_key_hash)), Some((new.id.clone(), false)));
     assert!(seen!(db, c => find_by_salon(c, SalonId(8))).is_none());
     assert!(seen!(db, c => find_by_hook(c, &keys.hook_key)).is_none(), "the key itself is no address");
+}
+
+async fn the_newest_key_is_of_a_salon_that_has_one(db: Db) {
+    assert_eq!(seen!(db, c => newest_key(c)), None);
+    let iris = salon(&db).await;
+    let key = get(&db, &iris).await.keys.data_key;
+    assert_eq!(seen!(db, c => newest_key(c)), Some((iris.clone(), key.clone())));
+    done!(db, c => set_state(c, &iris, TenantState::PendingWhatsapp, TenantState::Uninstalled, NOW));
+    assert!(done!(db, c => destroy_keys(c, &iris, &key, NOW)));
+    assert_eq!(seen!(db, c => newest_key(c)), None);
 }
 
 async fn of_two_installs_of_one_salon_the_first_wins(db: Db) {

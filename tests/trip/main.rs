@@ -14,7 +14,6 @@ mod weather;
 use salonbridge::boot::config::Env;
 use salonbridge::boot::demo::World;
 use salonbridge::boot::demo_trip;
-use salonbridge::storage::claim::Claim;
 use salonbridge::storage::{Db, sql};
 
 use kit::postgres;
@@ -65,18 +64,4 @@ async fn a_second_process_on_the_same_file_is_refused_with_a_sentence() {
     first.close().await;
     drop(first);
     Db::open(&url).await.expect("free again");
-}
-
-#[tokio::test]
-async fn on_postgres_a_second_process_waits_for_the_first_to_go() {
-    let db = Db::open(&postgres().await).await.expect("opens");
-    let first = Claim::take(&db).await.expect("free");
-    let second = tokio::spawn({
-        let db = db.clone();
-        async move { Claim::take(&db).await }
-    });
-    tokio::time::sleep(std::time::Duration::from_millis(700)).await;
-    assert!(!second.is_finished(), "two would fight over every session");
-    first.release().await;
-    second.await.expect("no panic").expect("the first is gone").release().await;
 }

@@ -79,7 +79,7 @@ async fn set_state(salon: &Salon, from: TenantState, to: TenantState) {
     if to == TenantState::Frozen {
         outbox::withdraw_all(&mut conn, &salon.tenant, "salon_stopped", now).await.expect("withdrawn");
     } else {
-        replan::replan_upcoming(salon.app(), &mut conn, &salon.tenant, now).await.expect("rung");
+        replan::replan_upcoming(&mut conn, &salon.tenant, now).await.expect("rung");
     }
     conn.commit().await.expect("commits");
     salon.app().ring();
