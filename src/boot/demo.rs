@@ -46,7 +46,23 @@ pub struct World {
     pub yclients_url: String,
     pub whatsapp_url: String,
     config: Config,
+    env: Env,
     stop: CancellationToken,
+}
+
+/// The sandboxes alone, and the settings of a product that lives among them.
+pub struct Around {
+    pub product_url: String,
+    pub yclients_url: String,
+    pub whatsapp_url: String,
+    pub env: Env,
+    stop: CancellationToken,
+}
+
+impl Around {
+    pub fn stop(self) {
+        self.stop.cancel();
+    }
 }
 
 impl Demo {
@@ -103,7 +119,7 @@ impl World {
         config.home_links = home_links(&yclients_url, &whatsapp_url);
         let built = super::build::build(&config).await?;
         let running = run::start_built(built, product, None, config.grace).await?;
-        Ok(Self { product: running, product_url, yclients_url, whatsapp_url, config, stop })
+        Ok(Self { product: running, product_url, yclients_url, whatsapp_url, config, env, stop })
     }
 
     /// Stops the product and starts it again on the same database and address; the world around it goes on.
@@ -114,6 +130,14 @@ impl World {
         let listener = TcpListener::bind(address).await?;
         let product = run::start_built(built, listener, None, self.config.grace).await?;
         Ok(Self { product, ..self })
+    }
+
+    /// Stops the product; the world goes on without it, for one that is started otherwise at the same address.
+    pub async fn without_product(self) -> Around {
+        let Self { product, product_url, yclients_url, whatsapp_url, mut env, stop, .. } = self;
+        product.stop().await;
+        env.insert("SALONBRIDGE_LISTEN".to_owned(), product_url.replace("http://", ""));
+        Around { product_url, yclients_url, whatsapp_url, env, stop }
     }
 
     pub async fn stop(self) {

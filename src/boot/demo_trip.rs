@@ -89,8 +89,10 @@ async fn steps(world: &World, report: &mut Report) -> anyhow::Result<()> {
 }
 
 /// Hands on the world: a browser, a marketplace's button, a phone.
-pub struct Trip<'a> {
-    world: &'a World,
+pub struct Trip {
+    product_url: String,
+    yclients_url: String,
+    whatsapp_url: String,
     http: reqwest::Client,
 }
 
@@ -100,10 +102,20 @@ pub struct Page {
     opened: Instant,
 }
 
-impl<'a> Trip<'a> {
-    pub fn new(world: &'a World) -> anyhow::Result<Self> {
+impl Trip {
+    pub fn new(world: &World) -> anyhow::Result<Self> {
+        Self::among(&world.product_url, &world.yclients_url, &world.whatsapp_url)
+    }
+
+    /// The same by addresses alone.
+    pub fn among(product: &str, yclients: &str, whatsapp: &str) -> anyhow::Result<Self> {
         let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build()?;
-        Ok(Self { world, http })
+        Ok(Self {
+            product_url: product.to_owned(),
+            yclients_url: yclients.to_owned(),
+            whatsapp_url: whatsapp.to_owned(),
+            http,
+        })
     }
 
     /// Consent in the marketplace, then follow the redirects like a browser.
@@ -115,12 +127,8 @@ impl<'a> Trip<'a> {
         let location = answer.headers().get("location").and_then(|v| v.to_str().ok()).map(str::to_owned);
         let Some(location) = location else { bail!("the visit was answered with {}", answer.status()) };
         let opened = Instant::now();
-        let page = self
-            .http
-            .get(format!("{}{location}", self.world.product_url))
-            .send()
-            .await?
-            .error_for_status()?;
+        let page =
+            self.http.get(format!("{}{location}", self.product_url)).send().await?.error_for_status()?;
         report.install_ms = ms(began);
         page.text().await?;
         let token = location.split_once("token=").map(|(_, t)| t.split('&').next().unwrap_or(t).to_owned());
@@ -129,7 +137,17 @@ impl<'a> Trip<'a> {
 
     /// Reads the page's socket as the page does: the code, the linking, the activation.
     pub async fn link(&self, page: &Page, report: &mut Report) -> anyhow::Result<()> {
-        let mut socket = Socket::open(&self.world.product_url, &page.token).await?;
+        let mut socket = self.scan(page, report).await?;
+        let confirmed = Instant::now();
+        socket.send("confirm-number").await?;
+        socket.next("activated").await?;
+        report.activated_ms = ms(confirmed);
+        Ok(())
+    }
+
+    /// The code from the page, onto the phone; the page's socket once it says that the phone is linked.
+    pub async fn scan(&self, page: &Page, report: &mut Report) -> anyhow::Result<Socket> {
+        let mut socket = Socket::open(&self.product_url, &page.token).await?;
         let code = loop {
             let state = socket.next("state").await?;
             if let Some(code) = state.get("raw").and_then(Value::as_str) {
@@ -141,11 +159,7 @@ impl<'a> Trip<'a> {
         self.wa("POST", &format!("/phones/{SALON_PHONE}/scan"), &json!({"qr": code})).await?;
         socket.next("connected").await?;
         report.paired_ms = ms(scanned);
-        let confirmed = Instant::now();
-        socket.send("confirm-number").await?;
-        socket.next("activated").await?;
-        report.activated_ms = ms(confirmed);
-        Ok(())
+        Ok(socket)
     }
 
     pub async fn book(&self) -> anyhow::Result<String> {
@@ -228,11 +242,11 @@ impl<'a> Trip<'a> {
     }
 
     pub async fn crm(&self, method: &str, path: &str, body: &Value) -> anyhow::Result<Value> {
-        self.call(method, &format!("{}{path}", self.world.yclients_url), body).await
+        self.call(method, &format!("{}{path}", self.yclients_url), body).await
     }
 
     pub async fn wa(&self, method: &str, path: &str, body: &Value) -> anyhow::Result<Value> {
-        self.call(method, &format!("{}{path}", self.world.whatsapp_url), body).await
+        self.call(method, &format!("{}{path}", self.whatsapp_url), body).await
     }
 
     async fn call(&self, method: &str, url: &str, body: &Value) -> anyhow::Result<Value> {
@@ -267,7 +281,8 @@ fn ms(began: Instant) -> f64 {
 }
 
 /// The page's socket: Socket.IO over WebSocket, as far as the trip needs it.
-struct Socket {
+/// A connect page's socket.
+pub struct Socket {
     stream: tokio_tungstenite::WebSocketStream<tokio_tungstenite::MaybeTlsStream<tokio::net::TcpStream>>,
 }
 

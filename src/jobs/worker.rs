@@ -243,10 +243,7 @@ async fn reap(app: &App, before: UnixMs, now: UnixMs) -> Result<usize, Error> {
     Ok(reaped)
 }
 
-/// At a start on an embedded database nobody else can hold a lease: what a killed process left is taken back at once.
+/// At a start nobody else can hold a lease, for a database has one process: what a killed one left is taken back at once.
 pub async fn reap_own(app: &App) -> Result<usize, Error> {
-    if app.db.is_postgres() {
-        return Ok(0);
-    }
     reap(app, UnixMs(i64::MAX), app.now()).await
 }

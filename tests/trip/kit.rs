@@ -9,6 +9,7 @@ use salonbridge::boot::demo_trip::{self, Page, Report, Trip};
 use salonbridge::domain::connect::ConnectStep;
 use salonbridge::domain::session::SessionState;
 use salonbridge::domain::tenant::TenantState;
+use salonbridge::kernel::clock::UnixMs;
 use salonbridge::kernel::crm_id::SalonId;
 use salonbridge::kernel::id::TenantId;
 use salonbridge::kernel::secret::random_hex;
@@ -106,7 +107,7 @@ impl Salon {
         format!("{}{path}", self.world.product_url)
     }
 
-    pub fn trip(&self) -> Trip<'_> {
+    pub fn trip(&self) -> Trip {
         Trip::new(&self.world).expect("hands")
     }
 
@@ -204,18 +205,23 @@ impl Salon {
 
     /// A record event as YClients posts it, with some fields another.
     pub fn hook(&self, record: i64, status: &str, changes: Value) -> String {
-        let fixture = include_str!("../fixtures/yclients/webhook_record_create.json");
-        let mut body: Value = serde_json::from_str(fixture).expect("JSON");
-        body["resource_id"] = json!(record);
-        body["status"] = json!(status);
-        body["data"]["id"] = json!(record);
-        body["data"]["date"] = json!(demo_trip::visit_time(3, 15));
-        let now = chrono::DateTime::from_timestamp_millis(self.app().now().0).expect("now").to_rfc3339();
-        body["data"]["create_date"] = json!(now);
-        body["data"]["last_change_date"] = json!(now);
-        for (key, value) in changes.as_object().expect("fields") {
-            body["data"][key] = value.clone();
-        }
-        body.to_string()
+        hook_of(record, status, &changes, self.app().now())
     }
+}
+
+/// A record's hook of the demo salon, with some fields another.
+pub fn hook_of(record: i64, status: &str, changes: &Value, now: UnixMs) -> String {
+    let fixture = include_str!("../fixtures/yclients/webhook_record_create.json");
+    let mut body: Value = serde_json::from_str(fixture).expect("JSON");
+    body["resource_id"] = json!(record);
+    body["status"] = json!(status);
+    body["data"]["id"] = json!(record);
+    body["data"]["date"] = json!(demo_trip::visit_time(3, 15));
+    let now = chrono::DateTime::from_timestamp_millis(now.0).expect("now").to_rfc3339();
+    body["data"]["create_date"] = json!(now);
+    body["data"]["last_change_date"] = json!(now);
+    for (key, value) in changes.as_object().expect("fields") {
+        body["data"][key] = value.clone();
+    }
+    body.to_string()
 }

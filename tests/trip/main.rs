@@ -3,6 +3,7 @@
 mod browser;
 mod hooks;
 mod install;
+mod killed;
 mod kit;
 mod life;
 mod linking;
