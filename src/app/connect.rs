@@ -1,11 +1,12 @@
 //! The connect page's state, made anew from what is stored and what the session says.
 
 use super::error::Error;
-use super::sessions::{Pairing, pair};
-use super::{App, activate, bus::News, enqueue, sessions, tenants_of};
+use super::sessions::pair;
+use super::{App, activate, bus::News, enqueue, pairings, sessions, tenants_of};
 use crate::domain::connect::{ConnectStep, ConnectView, Lost};
 use crate::domain::dates;
 use crate::domain::message::MessageKind;
+use crate::domain::pairing::Pairing;
 use crate::domain::session::{PairBy, Refusal, SessionState};
 use crate::domain::tenant::{Tenant, TenantState};
 use crate::domain::wording::Filling;
@@ -40,7 +41,7 @@ async fn step(app: &App, known: &Tenant, session: Option<&SessionRow>) -> Result
         TenantState::Frozen => return Ok(ConnectStep::Frozen { return_url }),
         _ => {}
     }
-    if let Some(pairing) = app.pairings.get(&known.id) {
+    if let Some(pairing) = pairings::get(app, &known.id).await? {
         return Ok(pairing_step(pairing));
     }
     if let Some(lost) = lost_step(session) {
@@ -161,7 +162,7 @@ fn preview(app: &App, known: &Tenant) -> String {
 /// not answer the last time.
 pub async fn page_opened(app: &App, id: &TenantId) -> Result<(), Error> {
     let step = view(app, id).await?.step;
-    let begins = match (step, app.pairings.get(id)) {
+    let begins = match (step, pairings::get(app, id).await?) {
         (ConnectStep::Preparing { .. }, None) => true,
         (ConnectStep::Refused { why: Refusal::Unreachable, .. }, Some(Pairing::Refused { at, .. })) => {
             app.now().since(at) >= RELOAD_PACE_MS
@@ -201,12 +202,12 @@ pub async fn try_again(app: &App, id: &TenantId) -> Result<(), Error> {
     let known = tenants_of(app, id).await?.tenant;
     // Of a salon that is frozen or gone the page says nothing else, and the status is what can change it.
     if !matches!(known.state, TenantState::Frozen | TenantState::Uninstalled) {
-        if let Some(Pairing::Refused { .. }) = app.pairings.get(id) {
+        if let Some(Pairing::Refused { .. }) = pairings::get(app, id).await? {
             return pair(app, id, PairBy::Qr).await;
         }
         let session = wa_session::find(&mut app.db.read().await?, id).await?;
-        if let Some(lost) = session.filter(|s| lost_step(Some(s)).is_some() && s.state.is_linked()) {
-            return sessions::wake(app, id, &lost).await;
+        if session.is_some_and(|s| lost_step(Some(&s)).is_some() && s.state.is_linked()) {
+            return sessions::wake(app, id).await;
         }
     }
     let kind = match known.state {

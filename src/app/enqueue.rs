@@ -18,7 +18,8 @@ pub const SYNC_CATALOG: &str = "sync_catalog";
 pub const CHECK_STATUS: &str = "check_status";
 pub const UNLINK: &str = "unlink_session";
 pub const RESTORE: &str = "restore_session";
-pub const ALL: [&str; 7] = [ABSORB, SEND, CONFIGURE, SYNC_CATALOG, CHECK_STATUS, UNLINK, RESTORE];
+pub const ASK: &str = "ask_session";
+pub const ALL: [&str; 8] = [ABSORB, SEND, CONFIGURE, SYNC_CATALOG, CHECK_STATUS, UNLINK, RESTORE, ASK];
 
 /// What an inbox row rings: subject and lane are the resource, so edits of one record never overlap and fold while waiting.
 #[must_use]
@@ -69,6 +70,12 @@ pub async fn installation(
     now: UnixMs,
 ) -> Result<(), Error> {
     let job = new(Some(tenant), kind, tenant.to_string(), format!("{tenant}:install"), run_at, now);
+    Ok(job::enqueue(conn, &job).await?)
+}
+
+/// What a page asked of the session waits for nothing that the session does.
+pub async fn ask(conn: &mut Conn, tenant: &TenantId, now: UnixMs) -> Result<(), Error> {
+    let job = new(Some(tenant), ASK, tenant.to_string(), format!("{tenant}:ask"), now, now);
     Ok(job::enqueue(conn, &job).await?)
 }
 

@@ -16,6 +16,9 @@ pub enum Error {
     Overloaded,
     #[error("still starting")]
     Starting,
+    /// What was to be written belongs to a session that another node runs now.
+    #[error("another node runs this session")]
+    NotHeld,
     #[error("storage: {0}")]
     Storage(#[from] storage::Error),
     #[error("YClients: {0}")]
@@ -35,7 +38,7 @@ impl Fault for Error {
             Self::Crm(e) => e.retry(),
             Self::WhatsApp(e) => e.retry(),
             // A key that is missing may be given back.
-            Self::Overloaded | Self::Starting | Self::Sealed(_) => Retry::Backoff,
+            Self::Overloaded | Self::Starting | Self::NotHeld | Self::Sealed(_) => Retry::Backoff,
             Self::Rejected(_) | Self::NotFound | Self::Stored(_) => Retry::Never,
         }
     }

@@ -7,7 +7,7 @@ use crate::domain::tenant::{Tenant, TenantState};
 use crate::kernel::clock::UnixMs;
 use crate::kernel::crm_id::SalonId;
 use crate::kernel::id::TenantId;
-use crate::storage::{Conn, decision, job, outbox, tenant, wa_session};
+use crate::storage::{Conn, decision, job, outbox, pairing, tenant, wa_session};
 use crate::yclients::lifecycle::Event;
 use crate::yclients::marketplace::ConnectionStatus;
 
@@ -133,10 +133,10 @@ pub async fn unlink(app: &App, id: &TenantId) -> Result<(), Error> {
         return Ok(());
     }
     wa_session::forget(&mut conn, id, "uninstalled", now).await?;
+    pairing::forget(&mut conn, id).await?;
     conn.commit().await?;
     app.keys.forget(id);
     app.addresses.forget();
-    app.pairings.clear(id);
     app.bus.tell(id, News::View);
     tracing::warn!(tenant.id = %id, salon.id = %known.tenant.salon_id, "a salon uninstalled: unlinked, its keys destroyed");
     Ok(())

@@ -5,6 +5,7 @@
 pub mod absorb;
 pub mod activate;
 pub mod addresses;
+pub mod asks;
 pub mod bells;
 pub mod bus;
 pub mod catalog;
@@ -18,9 +19,12 @@ pub mod install;
 pub mod intake;
 pub mod keyring;
 pub mod lifecycle;
+pub mod node;
 pub mod notify;
 pub mod page_token;
+pub mod pairings;
 pub mod replan;
+pub mod session_events;
 pub mod sessions;
 mod telling;
 pub mod tenants;
@@ -67,7 +71,7 @@ pub struct App {
     pub keys: Arc<keyring::Keyring>,
     pub bus: bus::Bus,
     pub tenants: tenants::Overrides,
-    pub pairings: sessions::Pairings,
+    pub node: Arc<node::Node>,
     pub intake: intake::Batcher,
     pub addresses: addresses::Addresses,
     /// Places for visits from the marketplace; see [`install::MOST_VISITS`].
@@ -85,6 +89,7 @@ pub struct Parts {
     pub settings: Settings,
     pub keys: Arc<keyring::Keyring>,
     pub tenants: tenants::Overrides,
+    pub node: Arc<node::Node>,
 }
 
 impl App {
@@ -101,7 +106,7 @@ impl App {
             keys: parts.keys,
             bus: bus::Bus::default(),
             tenants: parts.tenants,
-            pairings: sessions::Pairings::default(),
+            node: parts.node,
             bells: bells::Bells::default(),
             gateway: OnceLock::new(),
         }

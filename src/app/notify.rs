@@ -8,7 +8,7 @@
 use super::error::Error;
 use super::{App, bus::News, enqueue, tenants_of};
 use crate::domain::message::{MessageKind, OutboxState, Ticks};
-use crate::domain::session::SessionState;
+use crate::domain::session::{Lease, SessionState};
 use crate::domain::tenant::TenantState;
 use crate::kernel::clock::UnixMs;
 use crate::kernel::fault::{Fault as _, Retry};
@@ -16,7 +16,7 @@ use crate::kernel::id::{OutboxId, TenantId};
 use crate::kernel::phone::Phone;
 use crate::kernel::seal::DataKey;
 use crate::storage::outbox::{self, OutboxRow};
-use crate::storage::{Conn, decision, job, record, wa_session};
+use crate::storage::{Conn, decision, job, record, session_lease, wa_session};
 use crate::whatsapp;
 use crate::whatsapp::gateway::Outgoing;
 
@@ -26,6 +26,8 @@ const SIGN_WAIT_MS: i64 = 20_000;
 const OFFLINE_WAIT_MS: i64 = 30_000;
 /// Somebody has to do something first.
 const UNLINKED_WAIT_MS: i64 = 5 * 60_000;
+/// Another node took the session up just now: the job is its own from the next claim on.
+const ELSEWHERE_WAIT_MS: i64 = 100;
 
 /// What the job does next.
 #[derive(Debug, PartialEq, Eq)]
@@ -60,11 +62,13 @@ pub async fn send(app: &App, id: &TenantId, outbox_id: &OutboxId) -> Result<Sent
         return Ok(Sent::Wait(row.not_before.since(now)));
     }
     let gateway = app.gateway()?;
-    match gateway.state(id) {
-        Some(SessionState::Online) => {}
-        Some(SessionState::Offline | SessionState::Halted) => return put_off(app, id, OFFLINE_WAIT_MS).await,
+    let lease = match (gateway.state(id), gateway.lease(id)) {
+        (Some(SessionState::Online), Some(lease)) => lease,
+        (Some(SessionState::Offline | SessionState::Halted), _) => {
+            return put_off(app, id, OFFLINE_WAIT_MS).await;
+        }
         _ => return put_off(app, id, UNLINKED_WAIT_MS).await,
-    }
+    };
     let key = app.keys.of(id).await?;
     let to = key.open_text("outbox", "recipient", &row.recipient)?;
     let Some(to) = Phone::parse(&format!("+{}", to.trim_start_matches('+'))) else {
@@ -80,11 +84,11 @@ pub async fn send(app: &App, id: &TenantId, outbox_id: &OutboxId) -> Result<Sent
         }
         Err(error) => return refused(app, id, &row, error).await,
     }
-    if !begin(app, &key, id, &row).await? {
+    if !begin(app, &key, &lease, &row).await? {
         return Ok(Sent::Done);
     }
     let outgoing = Outgoing { message_id: row.message_id.clone(), to, text };
-    match gateway.send(id, &outgoing).await {
+    match gateway.send(&lease, &outgoing).await {
         Ok(()) => {
             settle(app, id, &row, OutboxState::Sent, "").await?;
             Ok(Sent::Done)
@@ -97,6 +101,10 @@ pub async fn send(app: &App, id: &TenantId, outbox_id: &OutboxId) -> Result<Sent
 async fn put_off(app: &App, id: &TenantId, ms: i64) -> Result<Sent, Error> {
     let now = app.now();
     let mut conn = app.db.begin().await?;
+    if session_lease::is_elsewhere(&mut conn, id, &app.node.id()).await? {
+        // The node that runs the session sends it; nothing that waits there is put off.
+        return Ok(Sent::Wait(ELSEWHERE_WAIT_MS));
+    }
     job::put_off_all(&mut conn, id, &enqueue::session_lane(id), now.plus_ms(ms), now).await?;
     conn.commit().await?;
     Ok(Sent::Wait(ms))
@@ -124,9 +132,12 @@ async fn still_wanted(
 }
 
 /// Commits that an attempt begins, together with what the client will know from it.
-async fn begin(app: &App, key: &DataKey, id: &TenantId, row: &OutboxRow) -> Result<bool, Error> {
-    let now = app.now();
+async fn begin(app: &App, key: &DataKey, lease: &Lease, row: &OutboxRow) -> Result<bool, Error> {
+    let (id, now) = (&lease.tenant, app.now());
     let mut conn = app.db.begin().await?;
+    if !session_lease::guard(&mut conn, lease).await? {
+        return Err(Error::NotHeld);
+    }
     // The record first, as everywhere: two that each hold what the other wants would wait in a circle.
     if let (Some(record_id), false) = (row.record, row.told.is_empty()) {
         let told = key.open("outbox_told", &row.intent, &row.told)?;
@@ -156,6 +167,7 @@ async fn refused(
         Wa::Banned => "banned",
         Wa::NotPaired | Wa::LoggedOut => "not_linked",
         Wa::Refused(_) => "refused",
+        Wa::Elsewhere => "another_node",
         Wa::Offline | Wa::Vault(_) | Wa::Library(_) => "whatsapp_failed",
     };
     if matches!(error, Wa::NotOnWhatsApp | Wa::Refused(_)) {

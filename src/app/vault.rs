@@ -2,8 +2,8 @@
 //!
 //! # Decision
 //! The library's stores know a tenant and plain keys, storage knows rows; this stands between them because the two floors
-//! never meet. On SQLite every write is a unit of work of its own. On PostgreSQL a write of one statement is its own unit of
-//! work already, so it spends one round trip instead of three: the library holds a session's lock while it waits for us.
+//! never meet. Every write begins by looking at the lease it is made under: nobody else can take the session over before it is
+//! committed, and after that it is refused.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -12,11 +12,13 @@ use anyhow::Context as _;
 use async_trait::async_trait;
 use zeroize::Zeroizing;
 
+use super::node::Node;
+use crate::domain::session::Lease;
 use crate::kernel::id::TenantId;
 use crate::kernel::seal::DataKey;
 use crate::storage::wa_value::{self, WaValue, WaValueRow};
-use crate::storage::{Conn, Db};
-use crate::whatsapp::vault::{Change, Decide, Item, Kept, Vault};
+use crate::storage::{Conn, Db, session_lease};
+use crate::whatsapp::vault::{Change, Decide, Item, Kept, NotHeld, Vault};
 
 /// Where a salon's data key comes from.
 #[async_trait]
@@ -28,12 +30,13 @@ pub trait DataKeys: Send + Sync {
 pub struct DbVault {
     db: Db,
     keys: Arc<dyn DataKeys>,
+    node: Arc<Node>,
 }
 
 impl DbVault {
     #[must_use]
-    pub fn new(db: Db, keys: Arc<dyn DataKeys>) -> Self {
-        Self { db, keys }
+    pub fn new(db: Db, keys: Arc<dyn DataKeys>, node: Arc<Node>) -> Self {
+        Self { db, keys, node }
     }
 
     /// The data key under which a tenant's rows of one kind are sealed and found.
@@ -42,10 +45,13 @@ impl DbVault {
         Ok(Place { key, kind })
     }
 
-    /// For a write of a single statement.
-    async fn write_once(&self) -> anyhow::Result<Conn> {
-        let conn = if self.db.is_postgres() { self.db.read().await } else { self.db.begin().await };
-        Ok(conn?)
+    /// A unit of work that may write, for as long as nobody takes the session over.
+    async fn write(&self, lease: &Lease) -> anyhow::Result<Conn> {
+        let mut conn = self.db.begin().await?;
+        if !session_lease::guard(&mut conn, lease).await? {
+            return Err(NotHeld.into());
+        }
+        Ok(conn)
     }
 }
 
@@ -94,6 +100,23 @@ impl Place {
 
 #[async_trait]
 impl Vault for DbVault {
+    async fn hold(&self, tenant: &TenantId) -> anyhow::Result<Option<Lease>> {
+        let mut conn = self.db.begin().await?;
+        let lease = session_lease::take(&mut conn, tenant, &self.node.id()).await?;
+        conn.commit().await?;
+        Ok(lease)
+    }
+
+    async fn let_go(&self, lease: &Lease) -> anyhow::Result<()> {
+        let mut conn = self.db.begin().await?;
+        session_lease::give_back(&mut conn, lease).await?;
+        Ok(conn.commit().await?)
+    }
+
+    fn stands(&self) -> bool {
+        self.node.stands()
+    }
+
     async fn get(&self, tenant: &TenantId, kind: &'static str, key: &str) -> anyhow::Result<Option<Kept>> {
         let place = self.place(tenant, kind).await?;
         let mut conn = self.db.read().await?;
@@ -148,30 +171,30 @@ impl Vault for DbVault {
         Ok(wa_value::max_n(&mut conn, tenant, kind).await?)
     }
 
-    async fn put(&self, tenant: &TenantId, kind: &'static str, items: Vec<Item>) -> anyhow::Result<()> {
+    async fn put(&self, lease: &Lease, kind: &'static str, items: Vec<Item>) -> anyhow::Result<()> {
         if items.is_empty() {
             return Ok(());
         }
-        let place = self.place(tenant, kind).await?;
+        let place = self.place(&lease.tenant, kind).await?;
         let rows = last_of_each(items.iter().map(|item| place.seal(item)).collect());
-        // Beyond one statement's rows a unit of work is needed on both engines.
-        let mut conn = if rows.len() > 1_000 { self.db.begin().await? } else { self.write_once().await? };
-        wa_value::upsert(&mut conn, tenant, kind, &rows).await?;
+        let mut conn = self.write(lease).await?;
+        wa_value::upsert(&mut conn, &lease.tenant, kind, &rows).await?;
         Ok(conn.commit().await?)
     }
 
     async fn change(
         &self,
-        tenant: &TenantId,
+        lease: &Lease,
         kind: &'static str,
         keys: &[String],
         decide: Decide<'_>,
     ) -> anyhow::Result<()> {
+        let tenant = &lease.tenant;
         let place = self.place(tenant, kind).await?;
         let mut order: Vec<(String, usize)> = place.hashes(keys).into_iter().zip(0..).collect();
         // One order for everyone: two units of work that want the same rows wait, and never for each other.
         order.sort_unstable();
-        let mut conn = self.db.begin().await?;
+        let mut conn = self.write(lease).await?;
         for (hash, index) in order {
             let row = wa_value::lock(&mut conn, tenant, kind, &hash).await?;
             let absent = row.value.is_empty();
@@ -189,69 +212,57 @@ impl Vault for DbVault {
         Ok(conn.commit().await?)
     }
 
-    async fn mark(
-        &self,
-        tenant: &TenantId,
-        kind: &'static str,
-        keys: &[String],
-        m: i64,
-    ) -> anyhow::Result<()> {
+    async fn mark(&self, lease: &Lease, kind: &'static str, keys: &[String], m: i64) -> anyhow::Result<()> {
         if keys.is_empty() {
             return Ok(());
         }
-        let place = self.place(tenant, kind).await?;
-        let mut conn = self.db.begin().await?;
-        wa_value::mark(&mut conn, tenant, kind, &place.hashes(keys), m).await?;
+        let place = self.place(&lease.tenant, kind).await?;
+        let mut conn = self.write(lease).await?;
+        wa_value::mark(&mut conn, &lease.tenant, kind, &place.hashes(keys), m).await?;
         Ok(conn.commit().await?)
     }
 
-    async fn take(&self, tenant: &TenantId, kind: &'static str, key: &str) -> anyhow::Result<Option<Kept>> {
-        let place = self.place(tenant, kind).await?;
-        let mut conn = self.write_once().await?;
-        let row = wa_value::take(&mut conn, tenant, kind, &place.hash(key)).await?;
+    async fn take(&self, lease: &Lease, kind: &'static str, key: &str) -> anyhow::Result<Option<Kept>> {
+        let place = self.place(&lease.tenant, kind).await?;
+        let mut conn = self.write(lease).await?;
+        let row = wa_value::take(&mut conn, &lease.tenant, kind, &place.hash(key)).await?;
         conn.commit().await?;
         row.map(|row| place.open(&row)).transpose()
     }
 
-    async fn delete(&self, tenant: &TenantId, kind: &'static str, keys: &[String]) -> anyhow::Result<()> {
+    async fn delete(&self, lease: &Lease, kind: &'static str, keys: &[String]) -> anyhow::Result<()> {
         if keys.is_empty() {
             return Ok(());
         }
-        let place = self.place(tenant, kind).await?;
-        let mut conn = if keys.len() > 1_000 { self.db.begin().await? } else { self.write_once().await? };
-        wa_value::delete(&mut conn, tenant, kind, &place.hashes(keys)).await?;
+        let place = self.place(&lease.tenant, kind).await?;
+        let mut conn = self.write(lease).await?;
+        wa_value::delete(&mut conn, &lease.tenant, kind, &place.hashes(keys)).await?;
         Ok(conn.commit().await?)
     }
 
-    async fn delete_group(&self, tenant: &TenantId, kind: &'static str, group: &str) -> anyhow::Result<()> {
-        let place = self.place(tenant, kind).await?;
-        let mut conn = self.write_once().await?;
-        wa_value::delete_group(&mut conn, tenant, kind, &place.group(group)).await?;
+    async fn delete_group(&self, lease: &Lease, kind: &'static str, group: &str) -> anyhow::Result<()> {
+        let place = self.place(&lease.tenant, kind).await?;
+        let mut conn = self.write(lease).await?;
+        wa_value::delete_group(&mut conn, &lease.tenant, kind, &place.group(group)).await?;
         Ok(conn.commit().await?)
     }
 
-    async fn delete_kind(&self, tenant: &TenantId, kind: &'static str) -> anyhow::Result<()> {
-        let mut conn = self.write_once().await?;
-        wa_value::delete_kind(&mut conn, tenant, kind).await?;
+    async fn delete_kind(&self, lease: &Lease, kind: &'static str) -> anyhow::Result<()> {
+        let mut conn = self.write(lease).await?;
+        wa_value::delete_kind(&mut conn, &lease.tenant, kind).await?;
         Ok(conn.commit().await?)
     }
 
-    async fn delete_below(
-        &self,
-        tenant: &TenantId,
-        kind: &'static str,
-        n: i64,
-        m: i64,
-    ) -> anyhow::Result<u64> {
-        let mut conn = self.write_once().await?;
-        let deleted = wa_value::delete_below(&mut conn, tenant, kind, n, m).await?;
+    async fn delete_below(&self, lease: &Lease, kind: &'static str, n: i64, m: i64) -> anyhow::Result<u64> {
+        let mut conn = self.write(lease).await?;
+        let deleted = wa_value::delete_below(&mut conn, &lease.tenant, kind, n, m).await?;
         conn.commit().await?;
         Ok(deleted)
     }
 
-    async fn wipe(&self, tenant: &TenantId) -> anyhow::Result<()> {
-        let mut conn = self.write_once().await?;
-        wa_value::delete_tenant(&mut conn, tenant).await?;
+    async fn wipe(&self, lease: &Lease) -> anyhow::Result<()> {
+        let mut conn = self.write(lease).await?;
+        wa_value::delete_tenant(&mut conn, &lease.tenant).await?;
         Ok(conn.commit().await?)
     }
 }

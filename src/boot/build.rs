@@ -7,7 +7,8 @@ use axum::Router;
 
 use super::config::Config;
 use crate::app::keyring::Keyring;
-use crate::app::sessions::AppSink;
+use crate::app::node::Node;
+use crate::app::session_events::AppSink;
 use crate::app::tenants::Overrides;
 use crate::app::vault::DbVault;
 use crate::app::{App, Parts, Settings};
@@ -47,6 +48,9 @@ pub async fn build_with(config: &Config, clock: Arc<dyn Clock>) -> anyhow::Resul
         tenants.set_settle_ms(settle_ms);
     }
     let keys = Arc::new(Keyring::new(config.master_keys.clone(), db.clone()));
+    // Several processes share a database when they share a Redis, where YClients' budget is counted.
+    let shared = db.is_postgres() && config.redis_url.is_some();
+    let node = Arc::new(if shared { Node::shared(clock.now()) } else { Node::alone(clock.now()) });
     let app = Arc::new(App::new(Parts {
         db: db.clone(),
         crm,
@@ -54,6 +58,7 @@ pub async fn build_with(config: &Config, clock: Arc<dyn Clock>) -> anyhow::Resul
         settings: app_settings(config),
         keys: keys.clone(),
         tenants,
+        node: node.clone(),
     }));
     let whatsapp = crate::whatsapp::Settings {
         ws_url: config.whatsapp_url.clone(),
@@ -61,7 +66,7 @@ pub async fn build_with(config: &Config, clock: Arc<dyn Clock>) -> anyhow::Resul
         ..crate::whatsapp::Settings::default()
     };
     let sink = Arc::new(AppSink(Arc::downgrade(&app)));
-    let gateway = LiveGateway::new(whatsapp, Arc::new(DbVault::new(db, keys)), sink, clock)
+    let gateway = LiveGateway::new(whatsapp, Arc::new(DbVault::new(db, keys, node)), sink, clock)
         .context("WhatsApp cannot be talked to")?;
     app.set_gateway(Arc::new(gateway));
     let router = web::router(app.clone(), web_settings(config));

@@ -7,6 +7,7 @@ use anyhow::Context as _;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
+use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -15,6 +16,7 @@ use super::config::Config;
 use super::listener::{self, Limits};
 use super::telemetry;
 use crate::app::intake::Batcher;
+use crate::app::node::{self, Watch};
 use crate::app::{App, sessions};
 use crate::jobs::worker;
 use crate::storage::Db;
@@ -29,6 +31,8 @@ pub struct Running {
     pub app: Arc<App>,
     pub address: std::net::SocketAddr,
     claim: JoinHandle<Claim>,
+    /// Beats until the very end: what still runs must not pass to others before it has stopped.
+    pulse: JoinHandle<()>,
     stop: CancellationToken,
     tasks: TaskTracker,
     grace: Duration,
@@ -76,9 +80,10 @@ pub async fn start_built(
     let Built { app, router } = built;
     let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
     let address = listener.local_addr()?;
-    let claim = Claim::take(&app.db).await?;
+    let claim = Claim::take(&app.db, app.node.is_shared()).await?;
     let claim = tokio::spawn(claim.hold(app.db.clone(), stop.clone()));
-    worker::reap_own(&app).await?;
+    app.node.join(&app.db, app.now()).await?;
+    node::take_back(&app).await?;
     worker::unpark(&app, app.now()).await?;
     // Hooks are committed for as long as some may still come in.
     let served = CancellationToken::new();
@@ -101,7 +106,8 @@ pub async fn start_built(
         tasks.spawn(listener::serve(listener, page, Limits::default(), stop.clone()));
     }
     sessions::restore_all(&app).await?;
-    Ok(Running { app, address, claim, stop, tasks, grace })
+    let pulse = tokio::spawn(pulse(app.clone()));
+    Ok(Running { app, address, claim, pulse, stop, tasks, grace })
 }
 
 async fn commit_hooks(app: Arc<App>, served: CancellationToken) {
@@ -117,6 +123,22 @@ async fn fold(db: Db, stop: CancellationToken) {
     }
 }
 
+/// Shows the other nodes that this one lives, and looks after what they leave behind.
+async fn pulse(app: Arc<App>) {
+    if !app.node.is_shared() {
+        return;
+    }
+    let mut watch = Watch::default();
+    let mut tick = tokio::time::interval(node::BEAT);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tick.tick().await;
+        if let Err(error) = node::beat(&app, &mut watch).await {
+            tracing::warn!(%error, "this node could not show that it lives");
+        }
+    }
+}
+
 impl Running {
     /// Stops listening and claiming, lets running work end within the grace period, then closes sessions and database.
     pub async fn stop(self) {
@@ -127,6 +149,10 @@ impl Running {
         }
         if let Ok(gateway) = self.app.gateway() {
             gateway.shutdown().await;
+        }
+        self.pulse.abort();
+        if let Err(error) = self.app.node.leave(&self.app.db).await {
+            tracing::warn!(%error, "the other nodes take over a little later");
         }
         self.app.db.close().await;
         // Last of all: whoever waits for it may begin at once.

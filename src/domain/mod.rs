@@ -3,6 +3,7 @@
 pub mod connect;
 pub mod dates;
 pub mod message;
+pub mod pairing;
 pub mod planner;
 pub mod record;
 pub mod retry;

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::kernel::clock::UnixMs;
+use crate::kernel::id::{NodeId, TenantId};
 use crate::kernel::phone::Phone;
 
 /// What a session is, told apart so that each can be shown with its own way out.
@@ -83,8 +84,17 @@ impl SessionState {
 /// A ban without a known end is looked at again after so long.
 pub const BAN_LOOK_MS: i64 = 3_600_000;
 
-/// How the owner links the phone.
+/// The right to run a salon's session: one process has it at a time, and what is written or sent under an older epoch is refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lease {
+    pub tenant: TenantId,
+    pub node: NodeId,
+    pub epoch: i64,
+}
+
+/// How the owner links the phone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum PairBy {
     Qr,
     /// Eight characters typed on the phone that has this number.

@@ -2,7 +2,7 @@
 
 use crate::app::enqueue;
 use crate::app::notify::Sent;
-use crate::app::{App, Error, absorb, activate, catalog, lifecycle, notify, sessions};
+use crate::app::{App, Error, absorb, activate, asks, catalog, lifecycle, notify, sessions};
 use crate::domain::retry::Schedule;
 use crate::kernel::clock::UnixMs;
 use crate::kernel::fault::{Fault as _, Retry};
@@ -18,25 +18,34 @@ pub struct Kind {
     pub places: usize,
     /// Other kinds wait for the end of this one.
     pub shares_its_lane: bool,
+    /// Done by the node that runs the salon's session, where one does.
+    pub of_session: bool,
 }
 
 /// Those that mostly wait for YClients have few places: the turns there are few.
-pub const KINDS: [Kind; 7] = [
+pub const KINDS: [Kind; 8] = [
     own(enqueue::ABSORB, 32),
-    own(enqueue::SEND, 32),
-    shared(enqueue::RESTORE, 32),
+    own(enqueue::SEND, 32).of_session(),
+    own(enqueue::ASK, 8).of_session(),
+    shared(enqueue::RESTORE, 32).of_session(),
     shared(enqueue::CONFIGURE, 8),
-    shared(enqueue::UNLINK, 4),
+    shared(enqueue::UNLINK, 4).of_session(),
     shared(enqueue::SYNC_CATALOG, 2),
     shared(enqueue::CHECK_STATUS, 2),
 ];
 
 const fn own(name: &'static str, places: usize) -> Kind {
-    Kind { name, places, shares_its_lane: false }
+    Kind { name, places, shares_its_lane: false, of_session: false }
 }
 
 const fn shared(name: &'static str, places: usize) -> Kind {
-    Kind { name, places, shares_its_lane: true }
+    Kind { name, places, shares_its_lane: true, of_session: false }
+}
+
+impl Kind {
+    const fn of_session(self) -> Self {
+        Self { of_session: true, ..self }
+    }
 }
 
 /// How a run ended.
@@ -131,7 +140,8 @@ async fn dispatch(app: &App, job: &JobRow) -> Result<Option<i64>, Failure> {
         enqueue::SYNC_CATALOG => sync_catalog(app, &tenant).await?,
         enqueue::CHECK_STATUS => lifecycle::check_status(app, &tenant).await?,
         enqueue::UNLINK => lifecycle::unlink(app, &tenant).await?,
-        enqueue::RESTORE => sessions::restore(app, &tenant).await?,
+        enqueue::RESTORE => return Ok(sessions::restore(app, &tenant).await?),
+        enqueue::ASK => asks::hear(app, &tenant).await?,
         other => return Err(Failure::Unknown(format!("no kind is named {other}"))),
     }
     Ok(None)

@@ -12,12 +12,12 @@ use tokio_util::task::TaskTracker;
 use super::kinds::{self, KINDS, Kind, Outcome};
 use crate::app::bus::News;
 use crate::app::enqueue::{self, POLL_MS};
-use crate::app::{App, Error, lifecycle};
+use crate::app::{App, Error, lifecycle, node};
 use crate::kernel::clock::UnixMs;
 use crate::kernel::fault::{Fault as _, Retry};
 use crate::kernel::id::TenantId;
 use crate::kernel::secret::random_hex;
-use crate::storage::job::{self, JobRow};
+use crate::storage::job::{self, Claim, JobRow};
 use crate::storage::{Conn, inbox};
 
 /// What was parked may have been mended: it is tried again after so long.
@@ -48,7 +48,7 @@ async fn work(app: Arc<App>, kind: Kind, stop: CancellationToken) {
         // Registered before looking, so that a ring between the look and the wait is not lost.
         let rung = app.bells.rung(kind.name);
         let free = places.available_permits();
-        let claimed = if free == 0 { Ok(Vec::new()) } else { claim(&app, kind.name, free).await };
+        let claimed = if free == 0 { Ok(Vec::new()) } else { claim(&app, kind, free).await };
         let claimed = claimed.unwrap_or_else(|error| {
             tracing::error!(%error, job.kind = kind.name, "no job could be claimed");
             Vec::new()
@@ -76,16 +76,25 @@ async fn work(app: Arc<App>, kind: Kind, stop: CancellationToken) {
     running.wait().await;
 }
 
-async fn claim(app: &App, kind: &str, free: usize) -> Result<Vec<(String, JobRow)>, Error> {
+async fn claim(app: &App, kind: Kind, free: usize) -> Result<Vec<(String, JobRow)>, Error> {
     let token = random_hex(8);
     let now = app.now();
     let limit = i64::try_from(free).unwrap_or(1);
     // A look costs nothing; the writer is taken only when there is something to take.
-    if job::next_due(&mut app.db.read().await?, kind, now).await?.is_none() {
+    if job::next_due(&mut app.db.read().await?, kind.name, now).await?.is_none() {
         return Ok(Vec::new());
     }
     let mut conn = app.db.begin().await?;
-    let jobs = job::claim(&mut conn, kind, &token, now, now.plus_ms(LEASE_MS), limit).await?;
+    let want = Claim {
+        kind: kind.name,
+        node: &app.node.id(),
+        token: &token,
+        of_session: kind.of_session,
+        now,
+        lease_until: now.plus_ms(LEASE_MS),
+        limit,
+    };
+    let jobs = job::claim(&mut conn, &want).await?;
     conn.commit().await?;
     Ok(jobs.into_iter().map(|job| (token.clone(), job)).collect())
 }
@@ -194,11 +203,7 @@ pub async fn housekeeping(app: Arc<App>, stop: CancellationToken) {
 
 async fn chores(app: &App) -> Result<(), Error> {
     let now = app.now();
-    let reaped = reap(app, now, now).await?;
-    if reaped > 0 {
-        tracing::warn!(jobs = reaped, "leases of a process that went away were taken back");
-        app.ring();
-    }
+    node::take_back(app).await?;
     lifecycle::sweep(app).await?;
     let mut conn: Conn = app.db.begin().await?;
     inbox::delete_old(&mut conn, now.plus_ms(-INBOX_KEPT_MS), 1000).await?;
@@ -234,16 +239,4 @@ async fn ring_for_forgotten(app: &App, now: UnixMs) -> Result<(), Error> {
     conn.commit().await?;
     app.ring_for(enqueue::ABSORB);
     Ok(())
-}
-
-async fn reap(app: &App, before: UnixMs, now: UnixMs) -> Result<usize, Error> {
-    let mut conn = app.db.begin().await?;
-    let reaped = job::reap(&mut conn, before, now).await?;
-    conn.commit().await?;
-    Ok(reaped)
-}
-
-/// At a start nobody else can hold a lease, for a database has one process: what a killed one left is taken back at once.
-pub async fn reap_own(app: &App) -> Result<usize, Error> {
-    reap(app, UnixMs(i64::MAX), app.now()).await
 }

@@ -63,6 +63,9 @@ prefixed_id!(
     /// A unit of work.
     JobId, "job_");
 prefixed_id!(
+    /// A process of ours.
+    NodeId, "nod_");
+prefixed_id!(
     /// One stored decision with its reason.
     DecisionId, "dec_");
 

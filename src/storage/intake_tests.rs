@@ -1,7 +1,7 @@
 use super::*;
 use crate::kernel::clock::UnixMs;
 use crate::kernel::id::{InboxId, JobId};
-use crate::storage::kit::{NOW, both, done, salon, seen};
+use crate::storage::kit::{self, NOW, both, done, salon, seen};
 use crate::storage::{inbox, job};
 
 both!(
@@ -60,7 +60,7 @@ async fn hooks_and_the_jobs_they_ring_are_there_when_it_returns(db: Db) {
     assert_eq!(bodies(&db, &iris, 2).await, ["other"]);
     assert_eq!(bodies(&db, &rose, i64::MAX).await, ["hers"]);
     assert_eq!(seen!(db, c => inbox::count_waiting(c, &iris)), 2);
-    let mut claimed = done!(db, c => job::claim(c, "absorb", "one", NOW, NOW.plus_secs(60), 9));
+    let mut claimed = done!(db, c => kit::claim(c, "absorb", "one", NOW, NOW.plus_secs(60), 9));
     claimed.sort_by(|a, b| a.subject.cmp(&b.subject));
     let told: Vec<_> = claimed.iter().map(|job| (job.subject.clone(), job.tenant_id.as_str())).collect();
     let mut wanted = [(&iris, 1), (&iris, 2), (&rose, i64::MAX)]
@@ -118,7 +118,7 @@ async fn repeats_fold_and_a_waiting_job_stays_as_it_is(db: Db) {
 async fn a_job_that_runs_is_rung_again(db: Db) {
     let iris = salon(&db).await;
     keep(&db, vec![hook(&iris, 1, "a")], vec![bell(&iris, 1, NOW)]).await.expect("kept");
-    let running = done!(db, c => job::claim(c, "absorb", "one", NOW, NOW.plus_secs(60), 9)).remove(0);
+    let running = done!(db, c => kit::claim(c, "absorb", "one", NOW, NOW.plus_secs(60), 9)).remove(0);
     keep(&db, vec![hook(&iris, 1, "b")], vec![bell(&iris, 1, NOW)]).await.expect("kept");
     assert_eq!(jobs(&db).await.len(), 2, "what came while it ran is not lost");
     assert!(done!(db, c => job::finish(c, &running.id, "one")));

@@ -5,7 +5,7 @@ use sqlx::FromRow;
 use super::db::{Conn, on};
 use super::error::Error;
 use crate::kernel::clock::UnixMs;
-use crate::kernel::id::{JobId, TenantId};
+use crate::kernel::id::{JobId, NodeId, TenantId};
 
 /// A need that is there already waits no longer than the more urgent of the two asks.
 const ENQUEUE: &str = "INSERT INTO job (id, tenant_id, kind, subject, lane, state, run_at, attempt, created_at, updated_at) \
@@ -18,16 +18,42 @@ const PUT_OFF_ALL: &str = "UPDATE job SET run_at = $3, updated_at = $4 WHERE ten
 const HURRY_ALL: &str = "UPDATE job SET run_at = $3, updated_at = $3 WHERE tenant_id = $1 AND lane = $2 AND lane <> subject \
      AND state = 'ready' AND run_at > $3";
 /// The oldest due job of the kind in each free lane; one whose lane is its own subject is alone in it. The unique index on leased lanes is the backstop.
-const CLAIM_SQLITE: &str = "UPDATE job SET state = 'leased', lease_token = $1, lease_until = $2, attempt = attempt + 1, updated_at = $3 \
-     WHERE id IN (SELECT id FROM (SELECT id, run_at, row_number() OVER (PARTITION BY lane ORDER BY run_at, id) AS place FROM job \
-     WHERE state = 'ready' AND kind = $5 AND run_at <= $3 AND lane NOT IN (SELECT lane FROM job WHERE state = 'leased')) \
-     WHERE place = 1 ORDER BY run_at LIMIT $4) RETURNING *";
-const CLAIM_POSTGRES: &str = "UPDATE job SET state = 'leased', lease_token = $1, lease_until = $2, attempt = attempt + 1, updated_at = $3 \
-     WHERE id IN (SELECT id FROM job AS j WHERE state = 'ready' AND kind = $5 AND run_at <= $3 \
-     AND NOT EXISTS (SELECT 1 FROM job AS l WHERE l.lane = j.lane AND l.state = 'leased') \
-     AND (j.lane = j.subject OR NOT EXISTS (SELECT 1 FROM job AS e WHERE e.lane = j.lane AND e.state = 'ready' \
-     AND e.kind = $5 AND e.lane <> e.subject AND (e.run_at, e.id) < (j.run_at, j.id))) \
-     ORDER BY run_at LIMIT $4 FOR UPDATE SKIP LOCKED) RETURNING *";
+macro_rules! claim_sqlite {
+    ($mine:expr) => {
+        concat!(
+            "UPDATE job SET state = 'leased', node = $6, lease_token = $1, lease_until = $2, attempt = attempt + 1, updated_at = $3 \
+             WHERE id IN (SELECT id FROM (SELECT id, run_at, row_number() OVER (PARTITION BY lane ORDER BY run_at, id) AS place \
+             FROM job AS j WHERE state = 'ready' AND kind = $5 AND run_at <= $3 \
+             AND lane NOT IN (SELECT lane FROM job WHERE state = 'leased')",
+            $mine,
+            ") WHERE place = 1 ORDER BY run_at LIMIT $4) RETURNING *"
+        )
+    };
+}
+macro_rules! claim_postgres {
+    ($mine:expr) => {
+        concat!(
+            "UPDATE job SET state = 'leased', node = $6, lease_token = $1, lease_until = $2, attempt = attempt + 1, updated_at = $3 \
+             WHERE id IN (SELECT id FROM job AS j WHERE state = 'ready' AND kind = $5 AND run_at <= $3 \
+             AND NOT EXISTS (SELECT 1 FROM job AS l WHERE l.lane = j.lane AND l.state = 'leased') \
+             AND (j.lane = j.subject OR NOT EXISTS (SELECT 1 FROM job AS e WHERE e.lane = j.lane AND e.state = 'ready' \
+             AND e.kind = $5 AND e.lane <> e.subject AND (e.run_at, e.id) < (j.run_at, j.id)))",
+            $mine,
+            " ORDER BY run_at LIMIT $4 FOR UPDATE SKIP LOCKED) RETURNING *"
+        )
+    };
+}
+/// Of a salon whose session another living node runs, that node does what the session is needed for.
+macro_rules! of_our_sessions {
+    () => {
+        " AND NOT EXISTS (SELECT 1 FROM session_lease AS s JOIN node AS n ON n.id = s.node \
+          WHERE s.tenant_id = j.tenant_id AND s.node <> $6)"
+    };
+}
+const CLAIM_SQLITE: &str = claim_sqlite!("");
+const CLAIM_POSTGRES: &str = claim_postgres!("");
+const CLAIM_OURS_SQLITE: &str = claim_sqlite!(of_our_sessions!());
+const CLAIM_OURS_POSTGRES: &str = claim_postgres!(of_our_sessions!());
 const RENEW: &str = "UPDATE job SET lease_until = $3 WHERE id = $1 AND lease_token = $2 AND state = 'leased'";
 const FINISH: &str = "DELETE FROM job WHERE id = $1 AND lease_token = $2 AND state = 'leased'";
 const RETRY: &str = "UPDATE job SET state = 'ready', lease_token = NULL, lease_until = NULL, run_at = $3, last_error = $4, \
@@ -52,10 +78,12 @@ const LIST_BELLLESS_HOOKS: &str = "SELECT DISTINCT tenant_id, resource, resource
      AND lane = inbox.tenant_id || ':' || inbox.resource || ':' || inbox.resource_id) \
      AND NOT EXISTS (SELECT 1 FROM job WHERE state = 'parked' AND kind = $2 \
      AND subject = inbox.tenant_id || ':' || inbox.resource || ':' || inbox.resource_id) LIMIT $3";
-const LIST_EXPIRED: &str =
-    "SELECT id, lease_token FROM job WHERE state = 'leased' AND lease_until < $1 LIMIT 200";
+/// Expired, or of a process that is gone.
+const LIST_EXPIRED: &str = "SELECT id, lease_token FROM job WHERE state = 'leased' \
+     AND (lease_until < $1 OR NOT EXISTS (SELECT 1 FROM node WHERE node.id = job.node)) LIMIT 200";
 /// Only what is still expired: its holder may have renewed it since it was read.
-const TAKE_OVER: &str = "UPDATE job SET lease_token = $3 WHERE id = $1 AND lease_token = $2 AND state = 'leased' AND lease_until < $4";
+const TAKE_OVER: &str = "UPDATE job SET lease_token = $3 WHERE id = $1 AND lease_token = $2 AND state = 'leased' \
+     AND (lease_until < $4 OR NOT EXISTS (SELECT 1 FROM node WHERE node.id = job.node))";
 const NEXT_DUE: &str = "SELECT MIN(run_at) FROM job WHERE state = 'ready' AND kind = $1 AND run_at <= $2";
 const COUNT: &str = "SELECT kind, state, CAST(COUNT(*) AS BIGINT), MIN(run_at) FROM job GROUP BY kind, state";
 const LIST_PARKED: &str =
@@ -147,18 +175,30 @@ pub async fn put_off_all(
     Ok(())
 }
 
-/// Leases up to `limit` due jobs of one kind, at most one a lane, and counts the attempt.
-pub async fn claim(
-    conn: &mut Conn,
-    kind: &str,
-    token: &str,
-    now: UnixMs,
-    lease_until: UnixMs,
-    limit: i64,
-) -> Result<Vec<JobRow>, Error> {
-    let sql = if conn.is_postgres() { CLAIM_POSTGRES } else { CLAIM_SQLITE };
+/// Who wants jobs, of which kind, and how many.
+#[derive(Debug, Clone)]
+pub struct Claim<'a> {
+    pub kind: &'a str,
+    pub node: &'a NodeId,
+    pub token: &'a str,
+    /// The kind needs the salon's session: jobs of sessions that another node runs are left to it.
+    pub of_session: bool,
+    pub now: UnixMs,
+    pub lease_until: UnixMs,
+    pub limit: i64,
+}
+
+/// Leases due jobs of one kind, at most one a lane, and counts the attempt.
+pub async fn claim(conn: &mut Conn, want: &Claim<'_>) -> Result<Vec<JobRow>, Error> {
+    let sql = match (conn.is_postgres(), want.of_session) {
+        (true, true) => CLAIM_OURS_POSTGRES,
+        (true, false) => CLAIM_POSTGRES,
+        (false, true) => CLAIM_OURS_SQLITE,
+        (false, false) => CLAIM_SQLITE,
+    };
     let claimed: Result<Vec<JobRow>, sqlx::Error> = on!(conn, c => sqlx::query_as(sql)
-        .bind(token).bind(lease_until.0).bind(now.0).bind(limit).bind(kind).fetch_all(c).await);
+        .bind(want.token).bind(want.lease_until.0).bind(want.now.0).bind(want.limit).bind(want.kind)
+        .bind(want.node.as_str()).fetch_all(c).await);
     match claimed.map_err(Error::from) {
         // Two nodes reached for one lane at once: the index let one of them have it, the other looks again.
         Err(Error::Conflict(_)) => Ok(Vec::new()),
@@ -227,7 +267,7 @@ pub async fn list_bellless(
     Ok(rows.into_iter().map(|(tenant, resource, id)| (TenantId::from_stored(tenant), resource, id)).collect())
 }
 
-/// Takes back leases that ran out before `before`; says how many.
+/// Takes back leases that ran out before `before`, and those of nodes that are gone; says how many.
 pub async fn reap(conn: &mut Conn, before: UnixMs, now: UnixMs) -> Result<usize, Error> {
     let expired: Vec<(String, String)> =
         on!(conn, c => sqlx::query_as(LIST_EXPIRED).bind(before.0).fetch_all(c).await)?;
@@ -291,7 +331,7 @@ pub async fn delete_all(conn: &mut Conn, tenant: &TenantId) -> Result<(), Error>
 
 #[cfg(test)]
 #[path = "job_tests.rs"]
-mod tests;
+pub(super) mod tests;
 
 #[cfg(test)]
 #[path = "job_aside_tests.rs"]

@@ -5,7 +5,7 @@ use super::*;
 use crate::kernel::id::InboxId;
 use crate::storage::Db;
 use crate::storage::inbox::{self, NewInbox};
-use crate::storage::kit::{NOW, both, done, salon, seen};
+use crate::storage::kit::{NOW, both, claim, done, salon, seen};
 
 both!(
     a_parked_job_waits_for_a_person_and_frees_its_lane,

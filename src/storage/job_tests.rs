@@ -2,7 +2,7 @@ use std::collections::HashMap;
 
 use super::*;
 use crate::storage::Db;
-use crate::storage::kit::{NOW, both, done, salon, seen};
+use crate::storage::kit::{NOW, both, claim, done, salon, seen};
 
 both!(
     eight_claimers_take_each_job_once,

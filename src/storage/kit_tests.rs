@@ -2,12 +2,15 @@
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use super::db::{Db, on};
+use super::db::{Conn, Db, on};
+use super::error::Error;
+use super::job::{self, Claim, JobRow};
+use super::node;
 use super::tenant::{self, SealedKeys};
 use crate::domain::tenant::{Tenant, TenantState};
 use crate::kernel::clock::UnixMs;
 use crate::kernel::crm_id::SalonId;
-use crate::kernel::id::TenantId;
+use crate::kernel::id::{NodeId, TenantId};
 use crate::kernel::locale::Locale;
 use crate::kernel::secret::random_hex;
 
@@ -24,7 +27,7 @@ pub struct Base {
 pub async fn sqlite() -> Base {
     let folder = tempfile::tempdir().expect("a folder");
     let url = format!("sqlite:{}", folder.path().join("contract.db").display());
-    Base { db: Db::open(&url).await.expect("opens"), url, _folder: Some(folder) }
+    Base { db: opened(&url).await, url, _folder: Some(folder) }
 }
 
 pub async fn postgres() -> Base {
@@ -37,7 +40,7 @@ pub async fn postgres() -> Base {
     cluster.close().await;
     let (base, _) = server.rsplit_once('/').expect("a database in the address");
     let url = format!("{base}/{name}");
-    Base { db: Db::open(&url).await.expect("opens"), url, _folder: None }
+    Base { db: opened(&url).await, url, _folder: None }
 }
 
 /// Runs each contract on both engines, as `name::sqlite` and `name::postgres`.
@@ -82,6 +85,30 @@ macro_rules! seen {
 }
 pub(crate) use seen;
 
+async fn opened(url: &str) -> Db {
+    let db = Db::open(url).await.expect("opens");
+    done!(db, c => node::join(c, &node(), NOW));
+    db
+}
+
+/// The process that the tests are.
+pub fn node() -> NodeId {
+    NodeId::from_stored("nod_the_tests_themselves".to_owned())
+}
+
+/// Claims jobs for that process, whoever runs the sessions.
+pub async fn claim(
+    conn: &mut Conn,
+    kind: &str,
+    token: &str,
+    now: UnixMs,
+    lease_until: UnixMs,
+    limit: i64,
+) -> Result<Vec<JobRow>, Error> {
+    let node = node();
+    job::claim(conn, &Claim { kind, node: &node, token, of_session: false, now, lease_until, limit }).await
+}
+
 pub fn new_tenant(salon: i64) -> (Tenant, SealedKeys) {
     let id = TenantId::new(NOW);
     let keys = SealedKeys {
@@ -123,7 +150,7 @@ pub async fn texts(db: &Db, sql: &'static str) -> Vec<String> {
 }
 
 /// A statement that no storage function makes.
-pub async fn spoil(db: &Db, sql: &'static str) -> Result<u64, super::Error> {
+pub async fn spoil(db: &Db, sql: &'static str) -> Result<u64, Error> {
     let mut conn = db.begin().await?;
     let rows = on!(&mut conn, c => sqlx::query(sql).execute(c).await.map(|done| done.rows_affected()))?;
     conn.commit().await?;

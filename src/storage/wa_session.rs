@@ -26,7 +26,7 @@ const FORGET: &str = "UPDATE wa_session SET state = 'unpaired', phone = '', phon
 /// Across tenants on purpose: asks only whether a number serves another salon too, by a hash no tenant key makes.
 const FIND_BY_PHONE: &str = "SELECT tenant_id FROM wa_session WHERE phone_hash = $1 AND phone_hash <> '' AND tenant_id <> $2 \
      AND state NOT IN ('unpaired', 'pairing', 'logged_out') ORDER BY linked_at LIMIT 1";
-/// Sessions to bring back after a start, the salons with the nearest planned messages first. The states are those of
+/// Sessions that no node runs and that are to be brought back, the salons with the nearest planned messages first. The states are those of
 /// `SessionState::is_linked`, which a test holds against this list.
 ///
 /// # Decision
@@ -34,12 +34,15 @@ const FIND_BY_PHONE: &str = "SELECT tenant_id FROM wa_session WHERE phone_hash =
 /// process of ours: the old one of a deployment that overlapped, whose last word may have been written after the new one's.
 /// While a process runs it rests as long as nobody presses the button, so two processes do not fight; the price is that each
 /// start of a forgotten copy takes the link once.
-const LIST_LINKED: &str = "SELECT s.tenant_id, s.state, s.until_at, s.changed_at FROM wa_session AS s LEFT JOIN (SELECT tenant_id, MIN(deadline_at) AS nearest \
+const LIST_ORPHANS: &str = "SELECT s.tenant_id, s.state, s.until_at, s.changed_at FROM wa_session AS s LEFT JOIN (SELECT tenant_id, MIN(deadline_at) AS nearest \
      FROM outbox WHERE state IN ('planned', 'sending') GROUP BY tenant_id) AS o ON o.tenant_id = s.tenant_id \
-     WHERE s.state IN ('online', 'offline', 'replaced', 'banned', 'outdated', 'halted') ORDER BY COALESCE(o.nearest, 9223372036854775807), s.tenant_id";
+     WHERE s.state IN ('online', 'offline', 'replaced', 'banned', 'outdated', 'halted') \
+     AND NOT EXISTS (SELECT 1 FROM session_lease AS l JOIN node AS n ON n.id = l.node WHERE l.tenant_id = s.tenant_id) \
+     AND NOT EXISTS (SELECT 1 FROM job AS j WHERE j.kind = $1 AND j.subject = s.tenant_id AND j.state IN ('ready', 'leased', 'parked')) \
+     ORDER BY COALESCE(o.nearest, 9223372036854775807), s.tenant_id";
 const COUNT: &str = "SELECT state, CAST(COUNT(*) AS BIGINT) FROM wa_session GROUP BY state";
 
-pub const SQL: &[&str] = &[FIND, SET_STATE, SET_LINKED, FORGET, FIND_BY_PHONE, LIST_LINKED, COUNT];
+pub const SQL: &[&str] = &[FIND, SET_STATE, SET_LINKED, FORGET, FIND_BY_PHONE, LIST_ORPHANS, COUNT];
 
 #[derive(Debug, Clone)]
 pub struct SessionRow {
@@ -137,10 +140,11 @@ pub async fn find_other_by_phone(
     Ok(row.map(|(id,)| TenantId::from_stored(id)))
 }
 
-/// The linked sessions, each with the moment from which it may be started.
-pub async fn list_linked(conn: &mut Conn) -> Result<Vec<(TenantId, UnixMs)>, Error> {
+/// The linked sessions that no living node runs and no job of `kind` is about to bring back, each with the moment from which it
+/// may be started.
+pub async fn list_orphans(conn: &mut Conn, kind: &str) -> Result<Vec<(TenantId, UnixMs)>, Error> {
     type Linked = (String, String, Option<i64>, i64);
-    let rows: Vec<Linked> = on!(conn, c => sqlx::query_as(LIST_LINKED).fetch_all(c).await)?;
+    let rows: Vec<Linked> = on!(conn, c => sqlx::query_as(LIST_ORPHANS).bind(kind).fetch_all(c).await)?;
     let linked = rows.into_iter().map(|(id, state, until, changed)| {
         let state = SessionState::parse(&state).unwrap_or(SessionState::Offline);
         (TenantId::from_stored(id), state.rests_until(until.map(UnixMs), UnixMs(changed)))

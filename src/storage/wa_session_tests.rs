@@ -113,7 +113,7 @@ async fn what_comes_back_after_a_start_and_in_which_order(db: Db) {
 }
 
 async fn linked(db: &Db) -> Vec<TenantId> {
-    seen!(db, c => list_linked(c)).into_iter().map(|(tenant, _)| tenant).collect()
+    seen!(db, c => list_orphans(c, "restore")).into_iter().map(|(tenant, _)| tenant).collect()
 }
 
 async fn sessions_are_counted_by_state(db: Db) {

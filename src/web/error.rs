@@ -21,6 +21,7 @@ pub fn status(error: &app::Error) -> StatusCode {
         app::Error::NotFound => StatusCode::NOT_FOUND,
         app::Error::Overloaded
         | app::Error::Starting
+        | app::Error::NotHeld
         | app::Error::Storage(storage::Error::Unavailable(_)) => StatusCode::SERVICE_UNAVAILABLE,
         app::Error::Crm(_) | app::Error::WhatsApp(_) => StatusCode::BAD_GATEWAY,
         app::Error::Storage(_) | app::Error::Sealed(_) | app::Error::Stored(_) => {
@@ -45,7 +46,7 @@ pub fn problem(error: &app::Error, request_id: &str) -> Response {
     let code = match error {
         app::Error::Rejected(key) => key,
         app::Error::NotFound => "not_found",
-        app::Error::Overloaded | app::Error::Starting => "busy",
+        app::Error::Overloaded | app::Error::Starting | app::Error::NotHeld => "busy",
         app::Error::Crm(_) => "yclients_failed",
         app::Error::WhatsApp(_) => "whatsapp_failed",
         app::Error::Storage(_) => "storage_failed",

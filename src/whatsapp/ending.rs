@@ -15,6 +15,8 @@ pub(super) enum End {
     Forgotten(Reply<Result<(), Error>>),
     /// The phone or WhatsApp removed the device: its keys are worth nothing.
     LoggedOut(String),
+    /// The lease is lost: nothing more may be written.
+    Abandoned(Reply<()>),
     Halted,
 }
 
@@ -37,6 +39,7 @@ impl Owner {
             }
             Command::Stop(reply) => return Some(End::Stopped(reply)),
             Command::Logout(reply) => return Some(End::Forgotten(reply)),
+            Command::Abandon(reply) => return Some(End::Abandoned(reply)),
             Command::Revive if life.running.client.persistence_manager().is_saver_halted() => {
                 return Some(End::Halted);
             }
@@ -84,8 +87,9 @@ impl Owner {
                 next
             }
             End::Again(by) => {
+                let lease = running.store.lease().clone();
                 self.close(running).await;
-                match self.open().await {
+                match self.open(lease).await {
                     Ok(running) => Next::Run(Box::new(running), Some(by)),
                     Err(error) => {
                         let why = error.to_string();
@@ -113,6 +117,13 @@ impl Owner {
                 self.bury(&reason).await;
                 Next::Leave
             }
+            End::Abandoned(reply) => {
+                self.lose();
+                running.store.shut().await;
+                self.close(running).await;
+                let _ = reply.send(());
+                Next::Leave
+            }
             End::Halted => {
                 self.tell_state(SessionState::Halted, "keys could not be saved", None).await;
                 self.close(running).await;
@@ -126,7 +137,8 @@ impl Owner {
     async fn bury(&mut self, reason: &str) {
         const TRIES: u32 = 5;
         for _ in 0..TRIES {
-            match self.context.vault.wipe(&self.tenant).await {
+            let Some(lease) = &self.lease else { return };
+            match self.context.vault.wipe(lease).await {
                 Ok(()) => break,
                 Err(_) if self.context.registry.is_closing() => break,
                 Err(error) => {

@@ -10,6 +10,9 @@ pub enum Error {
     NotOnWhatsApp,
     #[error("the session is not connected right now")]
     Offline,
+    /// Another process of ours runs this session.
+    #[error("another node runs this session")]
+    Elsewhere,
     /// The message may be on its way, or not: sending it again could make two of it.
     #[error("whether the message left is not known")]
     Unclear,
@@ -35,7 +38,7 @@ impl Fault for Error {
             | Self::LoggedOut
             | Self::Banned
             | Self::Refused(_) => Retry::Never,
-            Self::Offline | Self::Vault(_) | Self::Library(_) => Retry::Backoff,
+            Self::Offline | Self::Elsewhere | Self::Vault(_) | Self::Library(_) => Retry::Backoff,
         }
     }
 }

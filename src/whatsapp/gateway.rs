@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 
 use super::error::Error;
-use crate::domain::session::{InboundMessage, PairBy, SessionEvent, SessionState};
+use crate::domain::session::{InboundMessage, Lease, PairBy, SessionEvent, SessionState};
 use crate::kernel::id::TenantId;
 use crate::kernel::phone::Phone;
 
@@ -15,7 +15,7 @@ pub struct Outgoing {
     pub text: String,
 }
 
-/// Sessions of all salons this process owns.
+/// Sessions of the salons this process runs. What needs a session that another process runs is answered [`Error::Elsewhere`].
 #[async_trait]
 pub trait Gateway: Send + Sync {
     /// Begins linking, or joins the one under way. Steps come through [`Sink::tell`]. Asking for a code after a QR
@@ -38,14 +38,23 @@ pub trait Gateway: Send + Sync {
     async fn is_on_whatsapp(&self, tenant: &TenantId, phone: &Phone) -> Result<bool, Error>;
 
     /// Hands a message to WhatsApp. `Ok` is not delivered: what became of it comes as acks and receipts. After any error but
-    /// [`Error::Unclear`] nothing has left.
-    async fn send(&self, tenant: &TenantId, message: &Outgoing) -> Result<(), Error>;
+    /// [`Error::Unclear`] nothing has left. Refused when the session does not run under this lease any more.
+    async fn send(&self, lease: &Lease, message: &Outgoing) -> Result<(), Error>;
+
+    /// Under which lease this process runs the session.
+    fn lease(&self, tenant: &TenantId) -> Option<Lease>;
 
     /// What this process knows of the session now; `None` when it runs none.
     fn state(&self, tenant: &TenantId) -> Option<SessionState>;
 
     /// How many sessions this process runs.
     fn running(&self) -> usize;
+
+    /// Some of the sessions that are online here, `most` of them.
+    fn some_online(&self, most: usize) -> Vec<TenantId>;
+
+    /// The others gave this process up: every session is let go at once. Nothing more is written or told of it.
+    async fn abandon(&self);
 
     /// Stops every session, flushing what each has to save.
     async fn shutdown(&self);
@@ -57,6 +66,6 @@ pub trait Sink: Send + Sync {
     /// Keeps a client's message for good. WhatsApp is told that it arrived only after `Ok`.
     async fn keep(&self, tenant: &TenantId, message: InboundMessage) -> anyhow::Result<()>;
 
-    /// Tells what happened. Events of one session come one after another, in order.
-    async fn tell(&self, tenant: &TenantId, event: SessionEvent);
+    /// Tells what happened, under the lease it happened under. Events of one session come one after another, in order.
+    async fn tell(&self, lease: &Lease, event: SessionEvent);
 }

@@ -18,7 +18,7 @@ use super::store::VaultFailed;
 use super::vault::Vault;
 use super::version::Version;
 use super::wire::{Http, Sockets};
-use crate::domain::session::{PairBy, SessionState};
+use crate::domain::session::{Lease, PairBy, SessionState};
 use crate::kernel::clock::Clock;
 use crate::kernel::id::TenantId;
 use crate::kernel::phone::Phone;
@@ -124,8 +124,11 @@ impl Gateway for LiveGateway {
         }
     }
 
-    async fn send(&self, tenant: &TenantId, message: &Outgoing) -> Result<(), Error> {
-        let client = self.online(tenant)?;
+    async fn send(&self, lease: &Lease, message: &Outgoing) -> Result<(), Error> {
+        let client = self.online(&lease.tenant)?;
+        if self.lease(&lease.tenant).as_ref() != Some(lease) || !self.context.vault.stands() {
+            return Err(Error::Elsewhere);
+        }
         let options = SendOptions::default().with_message_id(message.message_id.as_str());
         let text = wa::Message::text(message.text.as_str());
         let sent = client.send_message_with_options(Jid::pn(message.to.digits()), text, options);
@@ -141,8 +144,20 @@ impl Gateway for LiveGateway {
         Some(self.context.registry.status(tenant)?.state())
     }
 
+    fn lease(&self, tenant: &TenantId) -> Option<Lease> {
+        self.context.registry.status(tenant)?.lease()
+    }
+
     fn running(&self) -> usize {
         self.context.registry.len()
+    }
+
+    fn some_online(&self, most: usize) -> Vec<TenantId> {
+        self.context.registry.some_online(most)
+    }
+
+    async fn abandon(&self) {
+        self.context.registry.abandon().await;
     }
 
     async fn shutdown(&self) {

@@ -13,6 +13,7 @@ mod ending;
 pub mod error;
 pub mod gateway;
 pub mod guard;
+mod holding;
 mod inbound;
 pub mod live;
 mod notice;

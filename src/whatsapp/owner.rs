@@ -25,7 +25,7 @@ use super::store::WaStore;
 use super::vault::Vault;
 use super::version::Version;
 use super::wire::{Http, Sockets};
-use crate::domain::session::{PairBy, SessionEvent, SessionState};
+use crate::domain::session::{Lease, PairBy, SessionEvent, SessionState};
 use crate::kernel::clock::{Clock, UnixMs};
 use crate::kernel::id::TenantId;
 
@@ -46,6 +46,8 @@ pub(super) struct Owner {
     pub(super) tenant: TenantId,
     pub(super) status: Arc<Status>,
     pub(super) commands: mpsc::UnboundedReceiver<Command>,
+    /// Taken with the first command that touches the keys, given back when the owner leaves.
+    pub(super) lease: Option<Lease>,
     /// Ends of a client in a row, since it was last online.
     pub(super) failures: u32,
 }
@@ -78,7 +80,7 @@ impl Owner {
         status: Arc<Status>,
         commands: mpsc::UnboundedReceiver<Command>,
     ) -> Self {
-        Self { context, tenant, status, commands, failures: 0 }
+        Self { context, tenant, status, commands, lease: None, failures: 0 }
     }
 
     pub(super) async fn run(mut self) {
@@ -88,7 +90,9 @@ impl Owner {
                 Next::Rest(until) => self.rest(until).await,
                 Next::Build => self.rebuild().await,
                 Next::Run(running, pairing) => self.attend(*running, pairing).await,
-                Next::Leave if self.context.registry.leave(&self.tenant, &self.commands) => return,
+                Next::Leave if self.context.registry.leave(&self.tenant, &self.commands) => {
+                    return self.let_go().await;
+                }
                 Next::Leave => Next::Rest(None),
             }
         }
@@ -105,7 +109,10 @@ impl Owner {
         };
         match command {
             Some(Command::Pair(by, reply)) => {
-                let opened = self.open().await;
+                let opened = match self.hold().await {
+                    Ok(lease) => self.open(lease).await,
+                    Err(error) => Err(error),
+                };
                 self.begin(opened, reply, Some(by))
             }
             // A ban is waited out: knocking during it makes it longer.
@@ -114,11 +121,7 @@ impl Owner {
                 Next::Rest(until)
             }
             Some(Command::Restore(reply)) => {
-                let opened = match self.is_linked().await {
-                    Ok(true) => self.open().await,
-                    Ok(false) => Err(Error::NotPaired),
-                    Err(error) => Err(error),
-                };
+                let opened = self.open_linked().await;
                 self.begin(opened, reply, None)
             }
             Some(Command::Logout(reply)) => {
@@ -131,6 +134,11 @@ impl Owner {
                 if self.status.state().is_linked() { Next::Rest(until) } else { Next::Leave }
             }
             Some(Command::Stop(reply)) => {
+                let _ = reply.send(());
+                Next::Leave
+            }
+            Some(Command::Abandon(reply)) => {
+                self.lose();
                 let _ = reply.send(());
                 Next::Leave
             }
@@ -160,8 +168,13 @@ impl Owner {
     }
 
     async fn rebuild(&mut self) -> Next {
-        match self.open().await {
+        let opened = match self.hold().await {
+            Ok(lease) => self.open(lease).await,
+            Err(error) => Err(error),
+        };
+        match opened {
             Ok(running) => Next::Run(Box::new(running), None),
+            Err(Error::Elsewhere) => Next::Leave,
             Err(error) => {
                 tracing::warn!(tenant.id = %self.tenant, error = %error, "the WhatsApp session could not be started; it is tried again");
                 Next::Rest(Some(self.next_try()))
@@ -177,32 +190,37 @@ impl Owner {
         Instant::now() + wait
     }
 
-    pub(super) fn store(&self) -> WaStore {
-        WaStore::new(Arc::clone(&self.context.vault), self.tenant.clone())
+    fn store(&self, lease: Lease) -> WaStore {
+        WaStore::new(Arc::clone(&self.context.vault), lease)
+    }
+
+    async fn open_linked(&mut self) -> Result<Running, Error> {
+        let lease = self.hold().await?;
+        if self.is_linked(&lease).await? { self.open(lease).await } else { Err(Error::NotPaired) }
     }
 
     /// Whether the stored keys are those of a device some phone has linked.
-    async fn is_linked(&self) -> Result<bool, Error> {
-        let device = self.store().load().await.map_err(|e| Error::Vault(e.into()))?;
+    async fn is_linked(&self, lease: &Lease) -> Result<bool, Error> {
+        let device = self.store(lease.clone()).load().await.map_err(|e| Error::Vault(e.into()))?;
         Ok(device.is_some_and(|device| device.pn.is_some()))
     }
 
     /// What this device claimed the last time, or what the library was made with: the newer of the two.
-    async fn claimed_before(&self) -> Result<(u32, u32, u32), Error> {
-        let stored = self.store().load().await.map_err(|e| Error::Vault(e.into()))?;
+    async fn claimed_before(&self, lease: &Lease) -> Result<(u32, u32, u32), Error> {
+        let stored = self.store(lease.clone()).load().await.map_err(|e| Error::Vault(e.into()))?;
         let claimed = |d: &Device| (d.app_version_primary, d.app_version_secondary, d.app_version_tertiary);
         let built_in = claimed(&Device::new());
         Ok(stored.map_or(built_in, |device| claimed(&device).max(built_in)))
     }
 
     /// Builds a client on the stored keys and sets it going.
-    pub(super) async fn open(&self) -> Result<Running, Error> {
+    pub(super) async fn open(&self, lease: Lease) -> Result<Running, Error> {
         let context = &self.context;
         let version = match context.version.get().await {
             Some(version) => version,
-            None => self.claimed_before().await?,
+            None => self.claimed_before(&lease).await?,
         };
-        let store = Arc::new(self.store());
+        let store = Arc::new(self.store(lease));
         let (heard, notices) = mpsc::unbounded_channel();
         let keeper = Keeper {
             tenant: self.tenant.clone(),
@@ -257,8 +275,9 @@ impl Owner {
     async fn say_goodbye(&mut self) -> Result<(), Error> {
         // A number under a ban or a device that was replaced has nothing to say; its keys go all the same.
         let speaks = matches!(self.status.state(), SessionState::Unpaired | SessionState::Offline);
-        if speaks && self.is_linked().await? {
-            let running = self.open().await?;
+        let lease = self.hold().await?;
+        if speaks && self.is_linked(&lease).await? {
+            let running = self.open(lease).await?;
             let goodbye = self.context.settings.pace.goodbye;
             if running.client.wait_for_connected(goodbye).await.is_ok() {
                 let _ = tokio::time::timeout(goodbye, running.client.logout()).await;
@@ -269,14 +288,18 @@ impl Owner {
     }
 
     /// Destroys every stored key, and says that nothing is linked any more.
-    pub(super) async fn forget(&self, reason: &str) -> Result<(), Error> {
-        self.context.vault.wipe(&self.tenant).await.map_err(Error::Vault)?;
+    pub(super) async fn forget(&mut self, reason: &str) -> Result<(), Error> {
+        let lease = self.hold().await?;
+        self.context.vault.wipe(&lease).await.map_err(Error::Vault)?;
         self.tell_state(SessionState::Unpaired, reason, None).await;
         Ok(())
     }
 
     pub(super) async fn tell(&self, event: SessionEvent) {
-        self.context.sink.tell(&self.tenant, event).await;
+        // Without it nothing of the session can have happened here.
+        if let Some(lease) = &self.lease {
+            self.context.sink.tell(lease, event).await;
+        }
     }
 
     pub(super) async fn tell_state(&self, state: SessionState, reason: &str, until: Option<UnixMs>) {

@@ -15,7 +15,7 @@ use whatsapp_rust::prelude::Client;
 
 use super::error::Error;
 use super::owner::{Context, Owner};
-use crate::domain::session::{PairBy, SessionState};
+use crate::domain::session::{Lease, PairBy, SessionState};
 use crate::kernel::id::TenantId;
 
 pub(super) type Reply<T> = oneshot::Sender<T>;
@@ -27,6 +27,8 @@ pub(super) enum Command {
     Restore(Reply<Result<(), Error>>),
     Stop(Reply<()>),
     Logout(Reply<Result<(), Error>>),
+    /// The lease is lost.
+    Abandon(Reply<()>),
     /// The library stopped saving keys.
     Revive,
 }
@@ -35,11 +37,20 @@ pub(super) enum Command {
 pub(super) struct Status {
     state: AtomicU8,
     client: Mutex<Option<Arc<Client>>>,
+    lease: Mutex<Option<Lease>>,
 }
 
 impl Status {
     fn new() -> Arc<Self> {
-        Arc::new(Self { state: AtomicU8::new(0), client: Mutex::new(None) })
+        Arc::new(Self { state: AtomicU8::new(0), client: Mutex::new(None), lease: Mutex::new(None) })
+    }
+
+    pub(super) fn lease(&self) -> Option<Lease> {
+        lock(&self.lease).clone()
+    }
+
+    pub(super) fn set_lease(&self, lease: Option<Lease>) {
+        *lock(&self.lease) = lease;
     }
 
     pub(super) fn state(&self) -> SessionState {
@@ -133,6 +144,27 @@ impl Registry {
 
     pub(super) fn len(&self) -> usize {
         lock(&self.entries).len()
+    }
+
+    pub(super) fn some_online(&self, most: usize) -> Vec<TenantId> {
+        let entries = lock(&self.entries);
+        let online = entries.iter().filter(|(_, entry)| entry.status.state() == SessionState::Online);
+        online.take(most).map(|(tenant, _)| tenant.clone()).collect()
+    }
+
+    /// Has every owner let go of its session, and waits until each has.
+    pub(super) async fn abandon(&self) {
+        let mut gone = Vec::new();
+        for entry in lock(&self.entries).values() {
+            let (reply, answer) = oneshot::channel();
+            if entry.commands.send(Command::Abandon(reply)).is_ok() {
+                gone.push(answer);
+            }
+        }
+        for answer in gone {
+            // An owner that ended without an answer has let go too.
+            let _ = answer.await;
+        }
     }
 
     /// Wakes the owners whose client no longer saves its keys.

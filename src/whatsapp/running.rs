@@ -227,7 +227,7 @@ impl Owner {
             m: 0,
             value: b"1".to_vec().into(),
         };
-        vault.put(&self.tenant, MARK, vec![mark]).await
+        vault.put(running.store.lease(), MARK, vec![mark]).await
     }
 
     async fn disconnected(&mut self, life: &mut Life, reason: &str) {

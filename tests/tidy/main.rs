@@ -123,6 +123,8 @@ fn every_statement_on_a_tenants_rows_names_the_tenant() {
         "decision",
         "outbox",
         "wa_session",
+        "session_lease",
+        "pairing",
         "wa_value",
     ];
     // Across tenants on purpose, each for the reason that stands beside it in storage.

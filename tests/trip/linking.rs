@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use salonbridge::app::connect;
-use salonbridge::app::sessions::AppSink;
+use salonbridge::app::session_events::AppSink;
 use salonbridge::boot::demo_trip::{self, SALON_PHONE};
 use salonbridge::domain::connect::ConnectStep;
 use salonbridge::domain::session::{Refusal, SessionEvent};
@@ -53,10 +53,11 @@ async fn a_refused_code_stays_refused_until_somebody_asks_again() {
     connect::request_code(salon.app(), &salon.tenant, "+79000000777").await.expect("asked");
     salon.until_step("refused").await;
     let sink = AppSink(Arc::downgrade(&salon.world.product.app));
+    let lease = salon.app().gateway().expect("there").lease(&salon.tenant).expect("it still links");
     let next = SessionEvent::Qr { code: raw, number: 2, of: 6, expires_at: UnixMs(i64::MAX) };
-    sink.tell(&salon.tenant, next).await;
+    sink.tell(&lease, next).await;
     assert_eq!(salon.step().await.name(), "refused", "the next picture takes nothing off the screen");
-    sink.tell(&salon.tenant, SessionEvent::QrExhausted).await;
+    sink.tell(&lease, SessionEvent::QrExhausted).await;
     assert_eq!(salon.step().await.name(), "refused");
     connect::request_qr(salon.app(), &salon.tenant).await.expect("asked");
     salon.until_step("qr").await;
@@ -70,7 +71,8 @@ async fn a_code_that_can_still_be_typed_stays_on_the_screen_when_the_pictures_ru
     connect::request_code(salon.app(), &salon.tenant, &format!("+{SALON_PHONE}")).await.expect("asked");
     let shown = async || matches!(salon.step().await, ConnectStep::Code { code, .. } if !code.is_empty());
     salon.until("a code", shown).await;
-    AppSink(Arc::downgrade(&salon.world.product.app)).tell(&salon.tenant, SessionEvent::QrExhausted).await;
+    let lease = salon.app().gateway().expect("there").lease(&salon.tenant).expect("it still links");
+    AppSink(Arc::downgrade(&salon.world.product.app)).tell(&lease, SessionEvent::QrExhausted).await;
     assert!(shown().await);
     salon.world.stop().await;
 }

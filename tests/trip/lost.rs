@@ -76,7 +76,7 @@ async fn every_linked_session_is_brought_back_and_no_other() {
         wa_session::set_state(&mut conn, &salon.tenant, state, "", None, salon.app().now())
             .await
             .expect("set");
-        let listed = wa_session::list_linked(&mut conn).await.expect("read");
+        let listed = wa_session::list_orphans(&mut conn, "restore_session").await.expect("read");
         conn.commit().await.expect("committed");
         assert_eq!(!listed.is_empty(), state.is_linked(), "{state:?}");
     }

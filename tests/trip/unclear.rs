@@ -9,19 +9,20 @@ use salonbridge::app::tenants::Overrides;
 use salonbridge::app::{App, Parts};
 use salonbridge::boot::demo_trip::CLIENT_PHONE;
 use salonbridge::domain::message::{MessageKind, OutboxState};
-use salonbridge::domain::session::{PairBy, SessionState};
+use salonbridge::domain::session::{Lease, PairBy, SessionState};
 use salonbridge::kernel::clock::{Clock as _, ManualClock};
 use salonbridge::kernel::id::{OutboxId, TenantId};
 use salonbridge::kernel::phone::Phone;
 use salonbridge::storage::outbox::{self, NewOutbox};
+use salonbridge::storage::session_lease;
 use salonbridge::whatsapp::error::Error;
 use salonbridge::whatsapp::gateway::{Gateway, Outgoing};
 
 use crate::kit::Salon;
 
 /// A WhatsApp that is online and never says whether it took a message.
-#[derive(Default)]
 struct Vague {
+    lease: Lease,
     handed: AtomicU32,
 }
 
@@ -41,16 +42,23 @@ impl Gateway for Vague {
     async fn is_on_whatsapp(&self, _: &TenantId, _: &Phone) -> Result<bool, Error> {
         Ok(true)
     }
-    async fn send(&self, _: &TenantId, _: &Outgoing) -> Result<(), Error> {
+    async fn send(&self, _: &Lease, _: &Outgoing) -> Result<(), Error> {
         self.handed.fetch_add(1, Ordering::SeqCst);
         Err(Error::Unclear)
     }
     fn state(&self, _: &TenantId) -> Option<SessionState> {
         Some(SessionState::Online)
     }
+    fn lease(&self, _: &TenantId) -> Option<Lease> {
+        Some(self.lease.clone())
+    }
     fn running(&self) -> usize {
         1
     }
+    fn some_online(&self, _: usize) -> Vec<TenantId> {
+        Vec::new()
+    }
+    async fn abandon(&self) {}
     async fn shutdown(&self) {}
 }
 
@@ -72,8 +80,10 @@ impl Doubt {
             settings: ours.settings.clone(),
             keys: ours.keys.clone(),
             tenants: Overrides::load(std::path::Path::new("tenants")).expect("texts"),
+            node: ours.node.clone(),
         });
-        let whatsapp = Arc::new(Vague::default());
+        let lease = ours.gateway().expect("there").lease(&salon.tenant).expect("the session runs");
+        let whatsapp = Arc::new(Vague { lease, handed: AtomicU32::new(0) });
         app.set_gateway(whatsapp.clone());
         Self { app, clock, whatsapp }
     }
@@ -125,5 +135,27 @@ async fn a_message_that_may_have_left_waits_for_a_sign_and_is_never_sent_again()
     assert_eq!(doubt.row(&salon.tenant, &silent).await.state, OutboxState::Uncertain, "a person decides");
     assert_eq!(doubt.row(&salon.tenant, &seen).await.state, OutboxState::Sent);
     assert_eq!(doubt.whatsapp.handed.load(Ordering::SeqCst), 2, "each once");
+    salon.world.stop().await;
+}
+
+/// The process slept while another took its salons over; it wakes in the middle of a send.
+#[tokio::test(flavor = "multi_thread")]
+async fn under_a_lease_that_another_took_over_no_send_begins() {
+    let salon = Salon::active().await;
+    let doubt = Doubt::over(&salon);
+    let planned = doubt.plan(&salon.tenant, "late:1").await;
+    let mut conn = salon.app().db.begin().await.expect("a connection");
+    session_lease::take(&mut conn, &salon.tenant, &salon.app().node.id())
+        .await
+        .expect("asked")
+        .expect("taken");
+    conn.commit().await.expect("committed");
+    notify::send(&doubt.app, &salon.tenant, &planned).await.expect_err("refused");
+    assert_eq!(
+        doubt.row(&salon.tenant, &planned).await.state,
+        OutboxState::Planned,
+        "whoever has it now sends it"
+    );
+    assert_eq!(doubt.whatsapp.handed.load(Ordering::SeqCst), 0);
     salon.world.stop().await;
 }

@@ -6,10 +6,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use salonbridge::app::node::Node;
 use salonbridge::app::vault::{DataKeys, DbVault};
-use salonbridge::domain::session::{InboundMessage, PairBy, SessionEvent, SessionState};
-use salonbridge::kernel::clock::{SystemClock, UnixMs};
-use salonbridge::kernel::id::TenantId;
+use salonbridge::domain::session::{InboundMessage, Lease, PairBy, SessionEvent, SessionState};
+use salonbridge::kernel::clock::{Clock as _, SystemClock, UnixMs};
+use salonbridge::kernel::id::{NodeId, TenantId};
 use salonbridge::kernel::phone::Phone;
 use salonbridge::kernel::seal::{DataKey, MasterKeys};
 use salonbridge::storage::Db;
@@ -136,8 +137,8 @@ impl Sink for Recorder {
         Ok(())
     }
 
-    async fn tell(&self, tenant: &TenantId, event: SessionEvent) {
-        self.events.lock().expect("no panic").push((tenant.clone(), event));
+    async fn tell(&self, lease: &Lease, event: SessionEvent) {
+        self.events.lock().expect("no panic").push((lease.tenant.clone(), event));
         self.changed.send_modify(|n| *n += 1);
     }
 }
@@ -273,7 +274,9 @@ impl House {
     }
 
     pub async fn at(stage: Stage, base: Base, pace: Pace, keys: Arc<Keys>) -> Self {
-        let vault = Arc::new(DbVault::new(base.db.clone(), keys.clone()));
+        let node = Arc::new(Node::alone(SystemClock.now()));
+        node.join(&base.db, SystemClock.now()).await.expect("joined");
+        let vault = Arc::new(DbVault::new(base.db.clone(), keys.clone(), node));
         let told = Arc::new(Recorder::default());
         let gateway = gateway(&stage, vault.clone(), told.clone(), pace.clone());
         Self { stage, base, keys, vault, told, gateway, pace }
@@ -308,7 +311,7 @@ impl House {
 
     pub async fn send(&self, tenant: &TenantId, id: &str, to: &str, text: &str) {
         let message = Outgoing { message_id: id.to_owned(), to: phone(to), text: text.to_owned() };
-        self.gateway.send(tenant, &message).await.expect("handed over");
+        try_send(&self.gateway, tenant, &message).await.expect("handed over");
     }
 
     pub async fn rows(&self, tenant: &TenantId) -> i64 {
@@ -322,6 +325,16 @@ impl House {
             }
         }
     }
+}
+
+/// Sends under whatever lease the session has; one that does not run has none.
+pub async fn try_send(
+    gateway: &LiveGateway,
+    tenant: &TenantId,
+    message: &Outgoing,
+) -> Result<(), salonbridge::whatsapp::error::Error> {
+    let none = || Lease { tenant: tenant.clone(), node: NodeId::new(UnixMs(0)), epoch: 0 };
+    gateway.send(&gateway.lease(tenant).unwrap_or_else(none), message).await
 }
 
 pub fn gateway(stage: &Stage, vault: Arc<DbVault>, told: Arc<Recorder>, pace: Pace) -> Arc<LiveGateway> {

@@ -8,7 +8,7 @@ use salonbridge::whatsapp::error::Error;
 use salonbridge::whatsapp::gateway::{Gateway as _, Outgoing};
 use serde_json::json;
 
-use super::kit::{ANNA, House, SALON, phone};
+use super::kit::{ANNA, House, SALON, phone, try_send};
 
 #[tokio::test]
 async fn a_restarted_process_goes_on_with_the_same_device() {
@@ -67,7 +67,7 @@ async fn a_device_removed_on_the_phone_loses_its_keys() {
     house.told.state(&tenant, SessionState::LoggedOut).await;
     assert_eq!(house.rows(&tenant).await, 0);
     let message = Outgoing { message_id: "3EB1".to_owned(), to: phone(ANNA), text: "x".to_owned() };
-    let refused = house.gateway.send(&tenant, &message).await;
+    let refused = try_send(&house.gateway, &tenant, &message).await;
     assert!(matches!(refused, Err(Error::LoggedOut | Error::NotPaired)), "{refused:?}");
     house.told.forget();
     house.link(&tenant, SALON).await;
@@ -98,7 +98,7 @@ async fn a_ban_is_told_with_its_end_and_waited_out() {
     let left = until.expect("an end").0 - chrono::Utc::now().timestamp_millis();
     assert!((0..=2_000).contains(&left), "{left}");
     let message = Outgoing { message_id: "3EB1".to_owned(), to: phone(ANNA), text: "x".to_owned() };
-    assert!(matches!(house.gateway.send(&tenant, &message).await, Err(Error::Banned)));
+    assert!(matches!(try_send(&house.gateway, &tenant, &message).await, Err(Error::Banned)));
     house.told.state(&tenant, SessionState::Online).await;
 }
 
@@ -146,7 +146,7 @@ async fn a_failing_database_is_told_as_ours_and_survived() {
     house.keys.gone.store(true, Ordering::SeqCst);
     // To someone new a message cannot be made without reading keys.
     let message = Outgoing { message_id: "3EB1".to_owned(), to: phone(ANNA), text: "x".to_owned() };
-    let failed = house.gateway.send(&tenant, &message).await;
+    let failed = try_send(&house.gateway, &tenant, &message).await;
     assert!(matches!(failed, Err(Error::Vault(_))), "{failed:?}");
     let stranger = house.salon().await;
     assert!(matches!(house.gateway.pair(&stranger, PairBy::Qr).await, Err(Error::Vault(_))));

@@ -3,8 +3,12 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use salonbridge::app::node::Node;
 use salonbridge::app::vault::DbVault;
+use salonbridge::kernel::clock::{Clock as _, SystemClock};
+use salonbridge::kernel::id::TenantId;
 use salonbridge::whatsapp::store::WaStore;
+use salonbridge::whatsapp::vault::Vault as _;
 use whatsapp_rust::bytes::Bytes;
 use whatsapp_rust::traits::{
     AppStateSyncKey, AppSyncStore, DeviceInfo, DeviceListRecord, DeviceStore, LidPnMappingEntry,
@@ -47,12 +51,25 @@ both!(
     messages_are_taken_once,
     the_device_is_made_once_and_round_trips,
     one_tenant_sees_nothing_of_another,
+    a_store_whose_session_was_taken_over_writes_nothing,
 );
 
 async fn store(base: &Base) -> WaStore {
     let tenant = tenant();
     add_tenant(&base.db, &tenant).await;
-    WaStore::new(Arc::new(DbVault::new(base.db.clone(), Keys::new())), tenant)
+    held(&vault(base).await, &tenant).await
+}
+
+async fn vault(base: &Base) -> Arc<DbVault> {
+    let now = SystemClock.now();
+    let node = Arc::new(Node::shared(now));
+    node.join(&base.db, now).await.expect("joined");
+    Arc::new(DbVault::new(base.db.clone(), Keys::new(), node))
+}
+
+async fn held(vault: &Arc<DbVault>, tenant: &TenantId) -> WaStore {
+    let lease = vault.hold(tenant).await.expect("asked").expect("free");
+    WaStore::new(vault.clone(), lease)
 }
 
 async fn every_statement_is_taken_by_the_engine(base: Base) {
@@ -310,20 +327,48 @@ async fn the_device_is_made_once_and_round_trips(base: Base) {
 }
 
 async fn one_tenant_sees_nothing_of_another(base: Base) {
-    let vault: Arc<DbVault> = Arc::new(DbVault::new(base.db.clone(), Keys::new()));
+    let vault = vault(&base).await;
     let (iris, rose) = (tenant(), tenant());
     add_tenant(&base.db, &iris).await;
     add_tenant(&base.db, &rose).await;
-    let of = |tenant: &_| WaStore::new(vault.clone(), Clone::clone(tenant));
+    let (of_iris, of_rose) = (held(&vault, &iris).await, held(&vault, &rose).await);
+    let of = |tenant: &_| if *tenant == iris { &of_iris } else { &of_rose };
     of(&iris).put_session("a@s.whatsapp.net", b"iris").await.expect("put");
     of(&rose).put_session("a@s.whatsapp.net", b"rose").await.expect("put");
     assert_eq!(
         of(&iris).get_session("a@s.whatsapp.net").await.expect("got"),
         Some(Bytes::from_static(b"iris"))
     );
-    salonbridge::whatsapp::vault::Vault::wipe(&*vault, &iris).await.expect("wiped");
+    vault.wipe(of_iris.lease()).await.expect("wiped");
     assert!(!of(&iris).has_session("a@s.whatsapp.net").await.expect("asked"));
     assert!(of(&rose).has_session("a@s.whatsapp.net").await.expect("asked"));
+}
+
+/// A process that slept while another took its session over must not write one byte over the new one's keys.
+async fn a_store_whose_session_was_taken_over_writes_nothing(base: Base) {
+    let vault = vault(&base).await;
+    let tenant = tenant();
+    add_tenant(&base.db, &tenant).await;
+    let asleep = held(&vault, &tenant).await;
+    asleep.create().await.expect("created");
+    asleep.put_session("a@s.whatsapp.net", b"before").await.expect("put");
+    asleep.store_prekeys_batch(&[(1, Bytes::from_static(b"key"))], false).await.expect("put");
+    let awake = held(&vault, &tenant).await;
+    assert!(asleep.put_session("a@s.whatsapp.net", b"late").await.is_err());
+    assert!(asleep.delete_session("a@s.whatsapp.net").await.is_err());
+    assert!(asleep.mark_prekeys_uploaded(&[1]).await.is_err());
+    assert!(asleep.remove_prekey(1).await.is_err());
+    assert!(asleep.save(&Device::new()).await.is_err());
+    assert!(asleep.clear_all_sender_key_devices().await.is_err());
+    assert!(asleep.touch_tc_token_sender_timestamp("a@s.whatsapp.net", 5).await.is_err());
+    assert!(asleep.take_sent_message("chat", "message").await.is_err());
+    assert!(asleep.delete_expired_tc_tokens(i64::MAX, i64::MAX).await.is_err());
+    assert!(vault.wipe(asleep.lease()).await.is_err());
+    assert_eq!(
+        awake.get_session("a@s.whatsapp.net").await.expect("got"),
+        Some(Bytes::from_static(b"before"))
+    );
+    awake.put_session("a@s.whatsapp.net", b"after").await.expect("the new one writes");
 }
 
 /// Neither who wrote, nor what, nor the key it was sealed with can be read off the disk.

@@ -8,7 +8,7 @@ use salonbridge::whatsapp::error::Error;
 use salonbridge::whatsapp::gateway::{Gateway as _, Outgoing};
 use serde_json::{Value, json};
 
-use super::kit::{ANNA, House, OLEG, SALON, phone};
+use super::kit::{ANNA, House, OLEG, SALON, phone, try_send};
 
 fn text_of<'a>(messages: &'a [Value], text: &str) -> &'a Value {
     messages
@@ -57,7 +57,7 @@ async fn many_messages_at_once_all_arrive() {
         let message =
             Outgoing { message_id: format!("3EB0B{n:017}"), to: phone(to), text: format!("message {n}") };
         let (gateway, tenant) = (house.gateway.clone(), tenant.clone());
-        async move { gateway.send(&tenant, &message).await.expect("handed over") }
+        async move { try_send(&gateway, &tenant, &message).await.expect("handed over") }
     });
     futures::future::join_all(sends).await;
     assert_eq!(house.stage.messages(ANNA, 30).await.len(), 30);
@@ -141,11 +141,11 @@ async fn nothing_is_sent_without_a_connection() {
     let house = House::open().await;
     let message = Outgoing { message_id: "3EB1".to_owned(), to: phone(ANNA), text: "x".to_owned() };
     let stranger = house.salon().await;
-    assert!(matches!(house.gateway.send(&stranger, &message).await, Err(Error::NotPaired)));
+    assert!(matches!(try_send(&house.gateway, &stranger, &message).await, Err(Error::NotPaired)));
     let tenant = house.linked(SALON).await;
     house.stage.post("/faults", json!({ "connect": { "reason": 503 }, "do": [{ "close": SALON }] })).await;
     house.told.state(&tenant, SessionState::Offline).await;
-    assert!(matches!(house.gateway.send(&tenant, &message).await, Err(Error::Offline)));
+    assert!(matches!(try_send(&house.gateway, &tenant, &message).await, Err(Error::Offline)));
     house.told.forget();
     house.stage.post("/faults", json!({ "connect": null })).await;
     house.told.state(&tenant, SessionState::Online).await;
@@ -251,6 +251,6 @@ async fn a_message_that_found_no_end_in_time_is_not_said_to_have_stayed() {
     let tenant = house.linked(SALON).await;
     house.stage.post("/faults", json!({ "silent": true })).await;
     let message = Outgoing { message_id: "3EB0VAGUE".to_owned(), to: phone(ANNA), text: "?".to_owned() };
-    let vague = house.gateway.send(&tenant, &message).await;
+    let vague = try_send(&house.gateway, &tenant, &message).await;
     assert!(matches!(vague, Err(Error::Unclear)), "{vague:?}");
 }

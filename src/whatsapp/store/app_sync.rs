@@ -35,7 +35,8 @@ impl AppSyncStore for WaStore {
 
     async fn set_sync_key(&self, key_id: &[u8], key: AppStateSyncKey) -> Result<()> {
         // The order of arrival is what "latest" means; one session stores its keys one after another.
-        let last = self.vault().await?.max_n(&self.tenant, SYNC_KEY).await.map_err(failed)?.unwrap_or(0);
+        let last =
+            self.vault().await?.max_n(&self.lease.tenant, SYNC_KEY).await.map_err(failed)?.unwrap_or(0);
         let kept = json_item(hex::encode(key_id), &SyncKey { id: key_id.to_vec(), key })?;
         self.put(SYNC_KEY, vec![Item { n: last + 1, ..kept }]).await
     }
@@ -72,22 +73,22 @@ impl AppSyncStore for WaStore {
         index_macs: &[[u8; 32]],
     ) -> Result<HashMap<[u8; 32], Vec<u8>>> {
         let keys: Vec<String> = index_macs.iter().map(|mac| mac_key(name, mac)).collect();
-        let kept = self.vault().await?.get_many(&self.tenant, SYNC_MAC, &keys).await.map_err(failed)?;
+        let kept = self.vault().await?.get_many(&self.lease.tenant, SYNC_MAC, &keys).await.map_err(failed)?;
         let found = index_macs.iter().zip(kept);
         Ok(found.filter_map(|(mac, kept)| Some((*mac, kept?.value.to_vec()))).collect())
     }
 
     async fn delete_mutation_macs(&self, name: &str, index_macs: &[Vec<u8>]) -> Result<()> {
         let keys: Vec<String> = index_macs.iter().map(|mac| mac_key(name, mac)).collect();
-        self.vault().await?.delete(&self.tenant, SYNC_MAC, &keys).await.map_err(failed)
+        self.vault().await?.delete(&self.lease, SYNC_MAC, &keys).await.map_err(failed)
     }
 
     async fn clear_mutation_macs(&self, name: &str) -> Result<()> {
-        self.vault().await?.delete_group(&self.tenant, SYNC_MAC, name).await.map_err(failed)
+        self.vault().await?.delete_group(&self.lease, SYNC_MAC, name).await.map_err(failed)
     }
 
     async fn get_latest_sync_key_id(&self) -> Result<Option<Vec<u8>>> {
-        let kept = self.vault().await?.list(&self.tenant, SYNC_KEY).await.map_err(failed)?;
+        let kept = self.vault().await?.list(&self.lease.tenant, SYNC_KEY).await.map_err(failed)?;
         let Some(latest) = kept.last() else { return Ok(None) };
         Ok(Some(from_json::<SyncKey>(&latest.value)?.id))
     }

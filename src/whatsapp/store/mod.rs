@@ -19,13 +19,13 @@ use whatsapp_rust::store::error::StoreError;
 use zeroize::Zeroizing;
 
 use super::vault::{Change, Item, Kept, Plain, Vault};
-use crate::kernel::id::TenantId;
+use crate::domain::session::Lease;
 
 /// One tenant's keys, as the library sees them.
 #[derive(Clone)]
 pub struct WaStore {
     door: Arc<Door>,
-    tenant: TenantId,
+    lease: Lease,
 }
 
 /// Through which one client reaches the keys, until it is shut behind it.
@@ -51,8 +51,12 @@ type Result<T> = std::result::Result<T, StoreError>;
 
 impl WaStore {
     #[must_use]
-    pub fn new(vault: Arc<dyn Vault>, tenant: TenantId) -> Self {
-        Self { door: Arc::new(Door { vault, shut: RwLock::new(false) }), tenant }
+    pub fn new(vault: Arc<dyn Vault>, lease: Lease) -> Self {
+        Self { door: Arc::new(Door { vault, shut: RwLock::new(false) }), lease }
+    }
+
+    pub fn lease(&self) -> &Lease {
+        &self.lease
     }
 
     /// Lets nothing through any more, and waits for what is under way.
@@ -76,7 +80,7 @@ impl WaStore {
     }
 
     async fn get(&self, kind: &'static str, key: &str) -> Result<Option<Plain>> {
-        let kept = self.vault().await?.get(&self.tenant, kind, key).await.map_err(failed)?;
+        let kept = self.vault().await?.get(&self.lease.tenant, kind, key).await.map_err(failed)?;
         Ok(kept.map(|kept| kept.value))
     }
 
@@ -85,12 +89,12 @@ impl WaStore {
     }
 
     async fn list_json<T: DeserializeOwned>(&self, kind: &'static str) -> Result<Vec<T>> {
-        let kept = self.vault().await?.list(&self.tenant, kind).await.map_err(failed)?;
+        let kept = self.vault().await?.list(&self.lease.tenant, kind).await.map_err(failed)?;
         kept.iter().map(|kept| from_json(&kept.value)).collect()
     }
 
     async fn put(&self, kind: &'static str, items: Vec<Item>) -> Result<()> {
-        self.vault().await?.put(&self.tenant, kind, items).await.map_err(failed)
+        self.vault().await?.put(&self.lease, kind, items).await.map_err(failed)
     }
 
     async fn put_one(&self, kind: &'static str, key: &str, value: &[u8]) -> Result<()> {
@@ -98,7 +102,7 @@ impl WaStore {
     }
 
     async fn delete(&self, kind: &'static str, key: &str) -> Result<()> {
-        self.vault().await?.delete(&self.tenant, kind, &[key.to_owned()]).await.map_err(failed)
+        self.vault().await?.delete(&self.lease, kind, &[key.to_owned()]).await.map_err(failed)
     }
 
     async fn change(
@@ -107,13 +111,13 @@ impl WaStore {
         keys: &[String],
         mut decide: impl FnMut(usize, Option<Kept>) -> anyhow::Result<Change> + Send,
     ) -> Result<()> {
-        self.vault().await?.change(&self.tenant, kind, keys, &mut decide).await.map_err(failed)
+        self.vault().await?.change(&self.lease, kind, keys, &mut decide).await.map_err(failed)
     }
 
     /// Deletes what is older than `before`, an instant kept in `n`.
     async fn delete_before(&self, kind: &'static str, before: i64) -> Result<u32> {
         let deleted =
-            self.vault().await?.delete_below(&self.tenant, kind, before, i64::MAX).await.map_err(failed)?;
+            self.vault().await?.delete_below(&self.lease, kind, before, i64::MAX).await.map_err(failed)?;
         Ok(u32::try_from(deleted).unwrap_or(u32::MAX))
     }
 }

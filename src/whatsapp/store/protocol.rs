@@ -61,8 +61,12 @@ fn pending_item(row: &PendingInboundRow<'_>) -> Item {
 #[async_trait]
 impl ProtocolStore for WaStore {
     async fn get_sender_key_devices(&self, group_jid: &str) -> Result<Vec<(String, bool)>> {
-        let kept =
-            self.vault().await?.group(&self.tenant, SENDER_KEY_DEVICE, group_jid).await.map_err(failed)?;
+        let kept = self
+            .vault()
+            .await?
+            .group(&self.lease.tenant, SENDER_KEY_DEVICE, group_jid)
+            .await
+            .map_err(failed)?;
         kept.iter()
             .map(|kept| from_json::<SenderKeyDevice>(&kept.value).map(|row| (row.device, row.has_key)))
             .collect()
@@ -81,7 +85,7 @@ impl ProtocolStore for WaStore {
     }
 
     async fn clear_sender_key_devices(&self, group_jid: &str) -> Result<()> {
-        self.vault().await?.delete_group(&self.tenant, SENDER_KEY_DEVICE, group_jid).await.map_err(failed)
+        self.vault().await?.delete_group(&self.lease, SENDER_KEY_DEVICE, group_jid).await.map_err(failed)
     }
 
     async fn delete_sender_key_device_rows(&self, device_jids: &[&str]) -> Result<()> {
@@ -89,11 +93,11 @@ impl ProtocolStore for WaStore {
         let rows: Vec<SenderKeyDevice> = self.list_json(SENDER_KEY_DEVICE).await?;
         let gone = rows.iter().filter(|row| device_jids.contains(&row.device.as_str()));
         let keys: Vec<String> = gone.map(|row| joined(&[&row.group, &row.device])).collect();
-        self.vault().await?.delete(&self.tenant, SENDER_KEY_DEVICE, &keys).await.map_err(failed)
+        self.vault().await?.delete(&self.lease, SENDER_KEY_DEVICE, &keys).await.map_err(failed)
     }
 
     async fn clear_all_sender_key_devices(&self) -> Result<()> {
-        self.vault().await?.delete_kind(&self.tenant, SENDER_KEY_DEVICE).await.map_err(failed)
+        self.vault().await?.delete_kind(&self.lease, SENDER_KEY_DEVICE).await.map_err(failed)
     }
 
     async fn get_lid_mapping(&self, lid: &str) -> Result<Option<LidPnMappingEntry>> {
@@ -101,7 +105,7 @@ impl ProtocolStore for WaStore {
     }
 
     async fn get_pn_mapping(&self, phone: &str) -> Result<Option<LidPnMappingEntry>> {
-        let kept = self.vault().await?.group(&self.tenant, LID_MAPPING, phone).await.map_err(failed)?;
+        let kept = self.vault().await?.group(&self.lease.tenant, LID_MAPPING, phone).await.map_err(failed)?;
         kept.last().map(|latest| from_json(&latest.value)).transpose()
     }
 
@@ -184,7 +188,7 @@ impl ProtocolStore for WaStore {
 
     async fn delete_expired_tc_tokens(&self, token_cutoff: i64, sender_cutoff: i64) -> Result<u32> {
         let deleted =
-            self.vault().await?.delete_below(&self.tenant, TC_TOKEN, token_cutoff, sender_cutoff).await;
+            self.vault().await?.delete_below(&self.lease, TC_TOKEN, token_cutoff, sender_cutoff).await;
         Ok(u32::try_from(deleted.map_err(failed)?).unwrap_or(u32::MAX))
     }
 
@@ -225,7 +229,7 @@ impl ProtocolStore for WaStore {
 
     async fn take_sent_message(&self, chat_jid: &str, message_id: &str) -> Result<Option<Vec<u8>>> {
         let key = joined(&[chat_jid, message_id]);
-        let taken = self.vault().await?.take(&self.tenant, SENT_MESSAGE, &key).await.map_err(failed)?;
+        let taken = self.vault().await?.take(&self.lease, SENT_MESSAGE, &key).await.map_err(failed)?;
         Ok(taken.map(bytes_of))
     }
 
@@ -257,7 +261,7 @@ impl ProtocolStore for WaStore {
         loop {
             match self.put(PENDING_INBOUND, items.clone()).await {
                 Err(error) if !self.is_shut().await => {
-                    tracing::warn!(tenant.id = %self.tenant, error = %error, "a message waits for the database");
+                    tracing::warn!(tenant.id = %self.lease.tenant, error = %error, "a message waits for the database");
                     tokio::time::sleep(wait).await;
                     wait = (wait * 2).min(LONGEST_WAIT);
                 }
@@ -268,6 +272,6 @@ impl ProtocolStore for WaStore {
 
     async fn delete_pending_inbound_batch(&self, keys: &[PendingInboundKey<'_>]) -> Result<()> {
         let keys: Vec<String> = keys.iter().map(|key| joined(&[key.chat, key.sender, key.id])).collect();
-        self.vault().await?.delete(&self.tenant, PENDING_INBOUND, &keys).await.map_err(failed)
+        self.vault().await?.delete(&self.lease, PENDING_INBOUND, &keys).await.map_err(failed)
     }
 }

@@ -73,8 +73,8 @@ impl SignalStore for WaStore {
     }
 
     async fn has_signal_state_for_user(&self, user: &str) -> Result<bool> {
-        Ok(self.vault().await?.has_group(&self.tenant, SESSION, user).await.map_err(failed)?
-            || self.vault().await?.has_group(&self.tenant, IDENTITY, user).await.map_err(failed)?)
+        Ok(self.vault().await?.has_group(&self.lease.tenant, SESSION, user).await.map_err(failed)?
+            || self.vault().await?.has_group(&self.lease.tenant, IDENTITY, user).await.map_err(failed)?)
     }
 
     async fn store_prekey(&self, id: u32, record: &[u8], uploaded: bool) -> Result<()> {
@@ -91,14 +91,14 @@ impl SignalStore for WaStore {
 
     async fn load_prekeys_batch(&self, ids: &[u32]) -> Result<Vec<(u32, Bytes)>> {
         let keys: Vec<String> = ids.iter().map(u32::to_string).collect();
-        let kept = self.vault().await?.get_many(&self.tenant, PREKEY, &keys).await.map_err(failed)?;
+        let kept = self.vault().await?.get_many(&self.lease.tenant, PREKEY, &keys).await.map_err(failed)?;
         let found = ids.iter().zip(kept);
         Ok(found.filter_map(|(id, kept)| Some((*id, Bytes::copy_from_slice(&kept?.value)))).collect())
     }
 
     async fn mark_prekeys_uploaded(&self, ids: &[u32]) -> Result<()> {
         let keys: Vec<String> = ids.iter().map(u32::to_string).collect();
-        self.vault().await?.mark(&self.tenant, PREKEY, &keys, 1).await.map_err(failed)
+        self.vault().await?.mark(&self.lease, PREKEY, &keys, 1).await.map_err(failed)
     }
 
     async fn remove_prekey(&self, id: u32) -> Result<()> {
@@ -106,7 +106,7 @@ impl SignalStore for WaStore {
     }
 
     async fn get_max_prekey_id(&self) -> Result<u32> {
-        let max = self.vault().await?.max_n(&self.tenant, PREKEY).await.map_err(failed)?;
+        let max = self.vault().await?.max_n(&self.lease.tenant, PREKEY).await.map_err(failed)?;
         max.map_or(Ok(0), id_of)
     }
 
@@ -119,7 +119,7 @@ impl SignalStore for WaStore {
     }
 
     async fn load_all_signed_prekeys(&self) -> Result<Vec<(u32, Vec<u8>)>> {
-        let kept = self.vault().await?.list(&self.tenant, SIGNED_PREKEY).await.map_err(failed)?;
+        let kept = self.vault().await?.list(&self.lease.tenant, SIGNED_PREKEY).await.map_err(failed)?;
         kept.into_iter().map(|kept| Ok((id_of(kept.n)?, bytes_of(kept)))).collect()
     }
 
