@@ -1,7 +1,8 @@
-//! In-process news: what changed, for pages that are open now. Losing one is harmless: a page asks for its state again.
+//! News: what changed, for pages that are open now. Losing some is harmless: a page asks for its state again.
 
 use tokio::sync::broadcast;
 
+use super::ripple::Ripple;
 use crate::kernel::id::TenantId;
 
 /// Something happened to a tenant. Carries no secret that its own page may not show.
@@ -18,24 +19,53 @@ pub enum News {
     },
 }
 
+/// What this process hears.
+#[derive(Debug, Clone)]
+pub enum Heard {
+    Of(TenantId, News),
+    /// Something may have been missed, of anybody.
+    Anything,
+}
+
 const BACKLOG: usize = 1024;
 
-pub struct Bus(broadcast::Sender<(TenantId, News)>);
+pub struct Bus {
+    here: broadcast::Sender<Heard>,
+    /// For the other nodes, where there are any.
+    away: broadcast::Sender<Ripple>,
+}
 
 impl Default for Bus {
     fn default() -> Self {
-        Self(broadcast::channel(BACKLOG).0)
+        Self { here: broadcast::channel(BACKLOG).0, away: broadcast::channel(BACKLOG).0 }
     }
 }
 
 impl Bus {
+    /// Tells the pages of every node.
     pub fn tell(&self, tenant: &TenantId, news: News) {
+        self.tell_away(Ripple::of(tenant, &news));
+        self.tell_here(Heard::Of(tenant.clone(), news));
+    }
+
+    /// Tells the pages of this node alone.
+    pub fn tell_here(&self, heard: Heard) {
         // Nobody listening is the usual case: no page is open.
-        let _ = self.0.send((tenant.clone(), news));
+        let _ = self.here.send(heard);
+    }
+
+    pub(super) fn tell_away(&self, ripple: Ripple) {
+        // Nobody listens in a process that has its database to itself.
+        let _ = self.away.send(ripple);
     }
 
     #[must_use]
-    pub fn subscribe(&self) -> broadcast::Receiver<(TenantId, News)> {
-        self.0.subscribe()
+    pub fn subscribe(&self) -> broadcast::Receiver<Heard> {
+        self.here.subscribe()
+    }
+
+    #[must_use]
+    pub fn ripples(&self) -> broadcast::Receiver<Ripple> {
+        self.away.subscribe()
     }
 }

@@ -2,6 +2,7 @@
 
 use super::App;
 use super::error::Error;
+use super::ripple::Ripple;
 use crate::kernel::clock::UnixMs;
 use crate::kernel::crm_id::RecordId;
 use crate::kernel::id::{JobId, OutboxId, TenantId};
@@ -104,11 +105,16 @@ impl App {
     /// Wakes the workers after a commit that left something to do.
     pub fn ring(&self) {
         self.bells.ring_all();
+        self.bus.tell_away(Ripple::Ring);
     }
 
     /// The same where it is known what is to be done.
     pub fn ring_for(&self, kind: &str) {
         self.bells.ring(kind);
+        // Every node absorbs; what a session is needed for may be another's to do.
+        if kind != ABSORB {
+            self.bus.tell_away(Ripple::Ring);
+        }
     }
 }
 

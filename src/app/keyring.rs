@@ -2,6 +2,9 @@
 
 use std::collections::HashMap;
 use std::sync::{PoisonError, RwLock};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use super::error::Error;
 use crate::kernel::id::TenantId;
@@ -10,17 +13,20 @@ use crate::storage::{Db, tenant};
 
 /// More than this many are not kept; opening one again costs a read.
 const MOST: usize = 50_000;
+/// Where several nodes share a database another may destroy a key, or make a new one: what is kept is believed so long.
+const BELIEVED: Duration = Duration::from_secs(1);
 
 pub struct Keyring {
     master: MasterKeys,
     db: Db,
-    open: RwLock<HashMap<TenantId, DataKey>>,
+    shared: bool,
+    open: RwLock<HashMap<TenantId, (DataKey, Instant)>>,
 }
 
 impl Keyring {
     #[must_use]
-    pub fn new(master: MasterKeys, db: Db) -> Self {
-        Self { master, db, open: RwLock::default() }
+    pub fn new(master: MasterKeys, db: Db, shared: bool) -> Self {
+        Self { master, db, shared, open: RwLock::default() }
     }
 
     #[must_use]
@@ -30,7 +36,9 @@ impl Keyring {
 
     /// The tenant's key. `NotFound` once it was destroyed: what it sealed is gone for good.
     pub async fn of(&self, tenant: &TenantId) -> Result<DataKey, Error> {
-        if let Some(key) = self.open.read().unwrap_or_else(PoisonError::into_inner).get(tenant) {
+        if let Some((key, since)) = self.open.read().unwrap_or_else(PoisonError::into_inner).get(tenant)
+            && (!self.shared || since.elapsed() < BELIEVED)
+        {
             return Ok(key.clone());
         }
         let stored = tenant::find(&mut self.db.read().await?, tenant).await?.ok_or(Error::NotFound)?;
@@ -47,7 +55,7 @@ impl Keyring {
         if open.len() >= MOST {
             open.clear();
         }
-        open.insert(tenant.clone(), key);
+        open.insert(tenant.clone(), (key, Instant::now()));
     }
 
     pub fn forget(&self, tenant: &TenantId) {

@@ -24,6 +24,7 @@ pub mod notify;
 pub mod page_token;
 pub mod pairings;
 pub mod replan;
+pub mod ripple;
 pub mod session_events;
 pub mod sessions;
 mod telling;

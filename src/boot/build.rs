@@ -6,12 +6,14 @@ use anyhow::Context as _;
 use axum::Router;
 
 use super::config::Config;
+use super::ripples;
 use crate::app::keyring::Keyring;
 use crate::app::node::Node;
 use crate::app::session_events::AppSink;
 use crate::app::tenants::Overrides;
 use crate::app::vault::DbVault;
 use crate::app::{App, Parts, Settings};
+use crate::cache::channel::Channel;
 use crate::kernel::clock::{Clock, SystemClock};
 use crate::storage::{Db, tenant};
 use crate::web::{self, WebSettings};
@@ -22,6 +24,8 @@ use crate::yclients::{self, YclientsApi};
 pub struct Built {
     pub app: Arc<App>,
     pub router: Router,
+    /// To the other nodes, where there may be any.
+    pub channel: Option<Channel>,
 }
 
 /// Builds everything. Opens the database and brings its tables up to date; talks to nobody else yet.
@@ -47,10 +51,10 @@ pub async fn build_with(config: &Config, clock: Arc<dyn Clock>) -> anyhow::Resul
     if let Some(settle_ms) = config.settle_ms {
         tenants.set_settle_ms(settle_ms);
     }
-    let keys = Arc::new(Keyring::new(config.master_keys.clone(), db.clone()));
     // Several processes share a database when they share a Redis, where YClients' budget is counted.
     let shared = db.is_postgres() && config.redis_url.is_some();
     let node = Arc::new(if shared { Node::shared(clock.now()) } else { Node::alone(clock.now()) });
+    let keys = Arc::new(Keyring::new(config.master_keys.clone(), db.clone(), shared));
     let app = Arc::new(App::new(Parts {
         db: db.clone(),
         crm,
@@ -70,7 +74,8 @@ pub async fn build_with(config: &Config, clock: Arc<dyn Clock>) -> anyhow::Resul
         .context("WhatsApp cannot be talked to")?;
     app.set_gateway(Arc::new(gateway));
     let router = web::router(app.clone(), web_settings(config));
-    Ok(Built { app, router })
+    let channel = ripples::channel(config, &app).await?;
+    Ok(Built { app, router, channel })
 }
 
 /// Whether what is stored can be opened: with a wrong key every hook would be refused, and nobody would know why.

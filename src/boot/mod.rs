@@ -9,6 +9,7 @@ pub mod demo_trip;
 pub mod doctor;
 mod listener;
 mod pace;
+pub mod ripples;
 pub mod run;
 pub mod settings;
 pub mod telemetry;

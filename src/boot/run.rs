@@ -14,6 +14,7 @@ use tokio_util::task::TaskTracker;
 use super::build::{self, Built};
 use super::config::Config;
 use super::listener::{self, Limits};
+use super::ripples;
 use super::telemetry;
 use crate::app::intake::Batcher;
 use crate::app::node::{self, Watch};
@@ -77,7 +78,7 @@ pub async fn start_built(
     metrics: Option<(TcpListener, PrometheusHandle)>,
     grace: Duration,
 ) -> anyhow::Result<Running> {
-    let Built { app, router } = built;
+    let Built { app, router, channel } = built;
     let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
     let address = listener.local_addr()?;
     let claim = Claim::take(&app.db, app.node.is_shared()).await?;
@@ -101,6 +102,10 @@ pub async fn start_built(
         let _last_hook_is_in = served.drop_guard();
         serving.await;
     });
+    if let Some(channel) = channel {
+        tasks.spawn(ripples::speak(app.clone(), channel.clone(), stop.clone()));
+        tasks.spawn(ripples::hear(app.clone(), channel, stop.clone()));
+    }
     if let Some((listener, handle)) = metrics {
         let page = metrics_page::router(app.clone(), handle);
         tasks.spawn(listener::serve(listener, page, Limits::default(), stop.clone()));

@@ -1,5 +1,6 @@
 //! Redis, where there is one: what several nodes behind one address must share. Nothing in it is ever the only copy of anything.
 
+pub mod channel;
 pub mod turns;
 
 /// Whether Redis answers.

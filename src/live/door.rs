@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use tokio::sync::broadcast::{self, error::RecvError};
 
 use super::{Action, Change, ConnectDoor, DoorError, LiveEvent, Refused, Scene, Visitor};
-use crate::app::bus::News;
+use crate::app::bus::{Heard, News};
 use crate::app::page_token::{self, BadToken};
 use crate::app::{self, App, activate, connect, sessions};
 use crate::kernel::id::TenantId;
@@ -31,10 +31,8 @@ impl AppDoor {
             loop {
                 match news.recv().await {
                     // Nobody listening is the usual case: no page is open.
-                    Ok((tenant, news)) => drop(out.send(change(tenant, news))),
-                    Err(RecvError::Lagged(missed)) => {
-                        tracing::warn!(missed, "open pages were told of less than happened");
-                    }
+                    Ok(Heard::Of(tenant, news)) => drop(out.send(change(tenant, news))),
+                    Ok(Heard::Anything) | Err(RecvError::Lagged(_)) => drop(out.send(Change::Anything)),
                     Err(RecvError::Closed) => return,
                 }
             }

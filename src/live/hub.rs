@@ -249,7 +249,7 @@ pub(super) async fn pump(hub: Arc<Hub>, io: SocketIo, mut changes: broadcast::Re
                 Ok(Change::View(tenant)) => dirty.push(tenant),
                 Ok(Change::Event(tenant, event)) => hub.pass_on(io, &tenant, &event).await,
                 // What was missed is not known: tell everybody anew.
-                Err(RecvError::Lagged(_)) => dirty = hub.seats.tenants(),
+                Ok(Change::Anything) | Err(RecvError::Lagged(_)) => dirty = hub.seats.tenants(),
                 Err(RecvError::Closed) => break,
             },
             Some(tenant) = running.next() => {

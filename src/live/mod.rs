@@ -127,6 +127,8 @@ pub enum Change {
     /// The tenant's view, perhaps. Many in a row cost little: they are gathered.
     View(TenantId),
     Event(TenantId, LiveEvent),
+    /// Something was missed; nobody knows of whom.
+    Anything,
 }
 
 /// A moment that no view keeps.
