@@ -100,6 +100,8 @@ impl Owner {
             }
             End::Stopped(reply) => {
                 self.close(running).await;
+                // Whoever hears the answer may have another node take it up.
+                self.let_go().await;
                 let _ = reply.send(());
                 Next::Leave
             }

@@ -19,6 +19,7 @@ impl Owner {
 
     pub(super) async fn let_go(&mut self) {
         // A process that ends frees all it holds at once.
+        self.status.set_lease(None);
         let Some(lease) = self.lease.take().filter(|_| !self.context.registry.is_closing()) else { return };
         if let Err(error) = self.context.vault.let_go(&lease).await {
             // It stays ours, and is taken anew when it is needed.

@@ -134,6 +134,7 @@ impl Owner {
                 if self.status.state().is_linked() { Next::Rest(until) } else { Next::Leave }
             }
             Some(Command::Stop(reply)) => {
+                self.let_go().await;
                 let _ = reply.send(());
                 Next::Leave
             }

@@ -15,6 +15,7 @@ use salonbridge::kernel::phone::Phone;
 use salonbridge::kernel::seal::{DataKey, MasterKeys};
 use salonbridge::storage::Db;
 use salonbridge::whatsapp::gateway::{Gateway, Outgoing, Sink};
+use salonbridge::whatsapp::store::WaStore;
 use salonbridge::whatsapp::vault::Vault;
 use salonbridge::whatsapp::{LiveGateway, Pace, Settings};
 use salonbridge_sandbox::whatsapp::{self as sandbox, Options};
@@ -107,6 +108,27 @@ impl DataKeys for Keys {
         let key = known.entry(tenant.clone()).or_insert_with(|| self.master.new_data_key(tenant));
         Ok(key.0.clone())
     }
+}
+
+/// The keys of a database, in the hand of a node of its own.
+pub async fn vault(base: &Base) -> Arc<DbVault> {
+    vault_with(base, Keys::new()).await
+}
+
+pub async fn vault_with(base: &Base, keys: Arc<Keys>) -> Arc<DbVault> {
+    let now = SystemClock.now();
+    // Nobody looks for its beat here, and it clears nobody away.
+    let node = Arc::new(Node::alone(now));
+    let mut conn = base.db.begin().await.expect("a connection");
+    salonbridge::storage::node::join(&mut conn, &node.id(), now).await.expect("joined");
+    conn.commit().await.expect("committed");
+    Arc::new(DbVault::new(base.db.clone(), keys, node))
+}
+
+/// A session's keys, held.
+pub async fn held(vault: &Arc<DbVault>, tenant: &TenantId) -> WaStore {
+    let lease = vault.hold(tenant).await.expect("asked").expect("free");
+    WaStore::new(vault.clone(), lease)
 }
 
 /// Remembers what it was told.
@@ -274,9 +296,7 @@ impl House {
     }
 
     pub async fn at(stage: Stage, base: Base, pace: Pace, keys: Arc<Keys>) -> Self {
-        let node = Arc::new(Node::alone(SystemClock.now()));
-        node.join(&base.db, SystemClock.now()).await.expect("joined");
-        let vault = Arc::new(DbVault::new(base.db.clone(), keys.clone(), node));
+        let vault = vault_with(&base, keys.clone()).await;
         let told = Arc::new(Recorder::default());
         let gateway = gateway(&stage, vault.clone(), told.clone(), pace.clone());
         Self { stage, base, keys, vault, told, gateway, pace }

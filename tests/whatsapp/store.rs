@@ -3,10 +3,6 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use salonbridge::app::node::Node;
-use salonbridge::app::vault::DbVault;
-use salonbridge::kernel::clock::{Clock as _, SystemClock};
-use salonbridge::kernel::id::TenantId;
 use salonbridge::whatsapp::store::WaStore;
 use salonbridge::whatsapp::vault::Vault as _;
 use whatsapp_rust::bytes::Bytes;
@@ -19,7 +15,7 @@ use whatsapp_rust::wacore::appstate::hash::HashState;
 use whatsapp_rust::wacore::appstate::processor::AppStateMutationMAC;
 use whatsapp_rust::wacore::store::Device;
 
-use super::kit::{Base, Keys, add_tenant, postgres, sqlite, tenant};
+use super::kit::{Base, add_tenant, held, postgres, sqlite, tenant, vault};
 
 macro_rules! both {
     ($($name:ident),* $(,)?) => { $(
@@ -51,25 +47,12 @@ both!(
     messages_are_taken_once,
     the_device_is_made_once_and_round_trips,
     one_tenant_sees_nothing_of_another,
-    a_store_whose_session_was_taken_over_writes_nothing,
 );
 
 async fn store(base: &Base) -> WaStore {
     let tenant = tenant();
     add_tenant(&base.db, &tenant).await;
     held(&vault(base).await, &tenant).await
-}
-
-async fn vault(base: &Base) -> Arc<DbVault> {
-    let now = SystemClock.now();
-    let node = Arc::new(Node::shared(now));
-    node.join(&base.db, now).await.expect("joined");
-    Arc::new(DbVault::new(base.db.clone(), Keys::new(), node))
-}
-
-async fn held(vault: &Arc<DbVault>, tenant: &TenantId) -> WaStore {
-    let lease = vault.hold(tenant).await.expect("asked").expect("free");
-    WaStore::new(vault.clone(), lease)
 }
 
 async fn every_statement_is_taken_by_the_engine(base: Base) {
@@ -342,33 +325,6 @@ async fn one_tenant_sees_nothing_of_another(base: Base) {
     vault.wipe(of_iris.lease()).await.expect("wiped");
     assert!(!of(&iris).has_session("a@s.whatsapp.net").await.expect("asked"));
     assert!(of(&rose).has_session("a@s.whatsapp.net").await.expect("asked"));
-}
-
-/// A process that slept while another took its session over must not write one byte over the new one's keys.
-async fn a_store_whose_session_was_taken_over_writes_nothing(base: Base) {
-    let vault = vault(&base).await;
-    let tenant = tenant();
-    add_tenant(&base.db, &tenant).await;
-    let asleep = held(&vault, &tenant).await;
-    asleep.create().await.expect("created");
-    asleep.put_session("a@s.whatsapp.net", b"before").await.expect("put");
-    asleep.store_prekeys_batch(&[(1, Bytes::from_static(b"key"))], false).await.expect("put");
-    let awake = held(&vault, &tenant).await;
-    assert!(asleep.put_session("a@s.whatsapp.net", b"late").await.is_err());
-    assert!(asleep.delete_session("a@s.whatsapp.net").await.is_err());
-    assert!(asleep.mark_prekeys_uploaded(&[1]).await.is_err());
-    assert!(asleep.remove_prekey(1).await.is_err());
-    assert!(asleep.save(&Device::new()).await.is_err());
-    assert!(asleep.clear_all_sender_key_devices().await.is_err());
-    assert!(asleep.touch_tc_token_sender_timestamp("a@s.whatsapp.net", 5).await.is_err());
-    assert!(asleep.take_sent_message("chat", "message").await.is_err());
-    assert!(asleep.delete_expired_tc_tokens(i64::MAX, i64::MAX).await.is_err());
-    assert!(vault.wipe(asleep.lease()).await.is_err());
-    assert_eq!(
-        awake.get_session("a@s.whatsapp.net").await.expect("got"),
-        Some(Bytes::from_static(b"before"))
-    );
-    awake.put_session("a@s.whatsapp.net", b"after").await.expect("the new one writes");
 }
 
 /// Neither who wrote, nor what, nor the key it was sealed with can be read off the disk.
