@@ -96,6 +96,7 @@ impl Node {
         }
         conn.commit().await?;
         self.shows(began);
+        tracing::info!(node = %self.id(), shared = self.is_shared(), "joined");
         Ok(())
     }
 

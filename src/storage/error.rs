@@ -44,12 +44,12 @@ impl From<sqlx::Error> for Error {
 }
 
 /// Codes of states that pass. SQLite: busy, locked, I/O, full, cannot open; the low byte of its codes tells the kind, whatever
-/// stands above it. PostgreSQL, whose codes are five characters: connection, resources, operator intervention, rolled back,
+/// stands above it. PostgreSQL, whose codes are five characters: connection, resources, not now, operator intervention, rolled back,
 /// transaction state (read-only after a switch), trouble of the machine.
 fn is_passing(code: Option<&str>) -> bool {
     let Some(code) = code else { return false };
     if code.len() == 5 {
-        return ["08", "53", "57", "40", "25", "58"].iter().any(|class| code.starts_with(class));
+        return ["08", "53", "55", "57", "40", "25", "58"].iter().any(|class| code.starts_with(class));
     }
     code.parse::<u32>().is_ok_and(|code| matches!(code & 0xff, 5 | 6 | 10 | 13 | 14))
 }

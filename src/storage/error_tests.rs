@@ -50,8 +50,11 @@ fn by_code(code: &'static str) -> Error {
 fn what_passes_by_itself_is_worth_another_try() {
     // SQLite's own codes, and the extended ones that sqlx gives: the kind stands in the low byte.
     let sqlite = ["5", "6", "10", "13", "14", "261", "517", "773", "266", "522", "778", "1034", "3338"];
-    // PostgreSQL: gone, starting, stopping, full, read-only after a switch, deadlocked, cancelled, disk trouble.
-    let postgres = ["08006", "57P03", "57P01", "53100", "53300", "25006", "40P01", "40001", "57014", "58030"];
+    // PostgreSQL: gone, starting, stopping, not taking connections, locked, full, read-only after a switch, deadlocked, cancelled, disk trouble.
+    let postgres = [
+        "08006", "57P03", "57P01", "55000", "55P03", "53100", "53300", "25006", "40P01", "40001", "57014",
+        "58030",
+    ];
     for code in sqlite.into_iter().chain(postgres) {
         let error = by_code(code);
         assert!(matches!(error, Error::Unavailable(_)), "{code}: {error:?}");

@@ -8,6 +8,7 @@ mod kit;
 mod life;
 mod linking;
 mod lost;
+mod nodes;
 mod records;
 mod unclear;
 mod weather;
