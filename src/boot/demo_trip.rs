@@ -280,8 +280,7 @@ fn ms(began: Instant) -> f64 {
     (began.elapsed().as_secs_f64() * 10_000.0).round() / 10.0
 }
 
-/// The page's socket: Socket.IO over WebSocket, as far as the trip needs it.
-/// A connect page's socket.
+/// A connect page's socket: Socket.IO over WebSocket, as far as the trip needs it.
 pub struct Socket {
     stream: tokio_tungstenite::WebSocketStream<tokio_tungstenite::MaybeTlsStream<tokio::net::TcpStream>>,
 }
@@ -289,7 +288,7 @@ pub struct Socket {
 const NAMESPACE: &str = "/whatsapp";
 
 impl Socket {
-    async fn open(product: &str, token: &str) -> anyhow::Result<Self> {
+    pub async fn open(product: &str, token: &str) -> anyhow::Result<Self> {
         let url = format!("{}/socket.io/?EIO=4&transport=websocket", product.replace("http://", "ws://"));
         let (stream, _) = tokio_tungstenite::connect_async(url).await?;
         let mut socket = Self { stream };
@@ -302,12 +301,16 @@ impl Socket {
         Ok(socket)
     }
 
-    async fn send(&mut self, event: &str) -> anyhow::Result<()> {
+    pub async fn send(&mut self, event: &str) -> anyhow::Result<()> {
         Ok(self.stream.send(Message::text(format!("42{NAMESPACE},{}", json!([event])))).await?)
     }
 
+    pub async fn send_with(&mut self, event: &str, data: &Value) -> anyhow::Result<()> {
+        Ok(self.stream.send(Message::text(format!("42{NAMESPACE},{}", json!([event, data])))).await?)
+    }
+
     /// The payload of the next event of this name; an `error` event ends the trip.
-    async fn next(&mut self, name: &str) -> anyhow::Result<Value> {
+    pub async fn next(&mut self, name: &str) -> anyhow::Result<Value> {
         loop {
             let frame = self.frame().await?;
             let Some(body) = frame.strip_prefix(&format!("42{NAMESPACE},")) else { continue };
