@@ -25,12 +25,26 @@ pub struct Base {
 }
 
 pub async fn sqlite() -> Base {
+    let base = bare_sqlite().await;
+    make(&base.db).await;
+    base
+}
+
+/// The same without any table.
+pub async fn bare_sqlite() -> Base {
     let folder = tempfile::tempdir().expect("a folder");
     let url = format!("sqlite:{}", folder.path().join("contract.db").display());
-    Base { db: opened(&url).await, url, _folder: Some(folder) }
+    Base { db: Db::connect(&url).await.expect("opens"), url, _folder: Some(folder) }
 }
 
 pub async fn postgres() -> Base {
+    let base = bare_postgres().await;
+    make(&base.db).await;
+    base
+}
+
+/// The same without any table.
+pub async fn bare_postgres() -> Base {
     let server = std::env::var("TEST_DATABASE_URL")
         .expect("TEST_DATABASE_URL is not set: run the tests by bin/test, which starts a PostgreSQL");
     let name = format!("contract_{}", random_hex(6));
@@ -40,7 +54,7 @@ pub async fn postgres() -> Base {
     cluster.close().await;
     let (base, _) = server.rsplit_once('/').expect("a database in the address");
     let url = format!("{base}/{name}");
-    Base { db: opened(&url).await, url, _folder: None }
+    Base { db: Db::connect(&url).await.expect("opens"), url, _folder: None }
 }
 
 /// Runs each contract on both engines, as `name::sqlite` and `name::postgres`.
@@ -85,10 +99,10 @@ macro_rules! seen {
 }
 pub(crate) use seen;
 
-async fn opened(url: &str) -> Db {
-    let db = Db::open(url).await.expect("opens");
+/// Makes the tables, with the tests' own process in them.
+async fn make(db: &Db) {
+    db.migrate().await.expect("the tables are made");
     done!(db, c => node::join(c, &node(), NOW));
-    db
 }
 
 /// The process that the tests are.

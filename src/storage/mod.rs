@@ -24,5 +24,9 @@ pub mod wa_value;
 #[path = "kit_tests.rs"]
 mod kit;
 
+#[cfg(test)]
+#[path = "upgrade_tests.rs"]
+mod upgrade;
+
 pub use db::{Conn, Db};
 pub use error::Error;
