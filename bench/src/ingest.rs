@@ -13,7 +13,7 @@ use anyhow::{Context as _, ensure};
 use crate::load::{self, Load, Outcome, Target};
 use crate::postgres::Cluster;
 use crate::process::{NOBODY, Process, Product, Programs, Setup};
-use crate::report::{Ingest, Throughput, round};
+use crate::report::{Companies, Ingest, Throughput, round};
 use crate::seed;
 
 /// Longer than any measurement.
@@ -22,6 +22,7 @@ const SETTLE_MS: u64 = 3_600_000;
 const PG_DEFAULT: usize = 10;
 /// Connections are spread over so many salons.
 const SALONS: usize = 16;
+const COMPANIES: [usize; 3] = [1, 100, 5000];
 
 pub struct Bench<'a> {
     pub programs: &'a Programs,
@@ -37,11 +38,11 @@ impl Bench<'_> {
         let mut ingest = Ingest::default();
         if wanted("sqlite") {
             let url = format!("sqlite:{}", self.work.join("ingest.db").display());
-            ingest.sqlite = Some(self.product("SQLite", &url).await?);
+            ingest.sqlite = Some(self.product("SQLite", &url, SALONS).await?);
         }
         if wanted("postgres") {
             let url = self.cluster.create("ingest")?;
-            ingest.postgres = Some(self.product("PostgreSQL", &url).await?);
+            ingest.postgres = Some(self.product("PostgreSQL", &url, SALONS).await?);
             self.cluster.checkpoint()?;
         }
         if wanted("express") {
@@ -58,9 +59,22 @@ impl Bench<'_> {
         Ok(ingest)
     }
 
-    async fn product(&self, name: &str, database_url: &str) -> anyhow::Result<Throughput> {
-        eprintln!("the product's intake on {name} …");
-        let salons = seed::salons(database_url, SALONS).await?;
+    /// What a hook costs with one company, and with as many as a platform has.
+    pub async fn companies(&self) -> anyhow::Result<Companies> {
+        let mut measured = Companies::default();
+        for count in COMPANIES {
+            let url = format!("sqlite:{}", self.work.join(format!("companies{count}.db")).display());
+            measured.sqlite.insert(count, self.product("SQLite", &url, count).await?);
+            let url = self.cluster.create(&format!("companies{count}"))?;
+            measured.postgres.insert(count, self.product("PostgreSQL", &url, count).await?);
+            self.cluster.checkpoint()?;
+        }
+        Ok(measured)
+    }
+
+    async fn product(&self, name: &str, database_url: &str, salons: usize) -> anyhow::Result<Throughput> {
+        eprintln!("the product's intake on {name}, {salons} companies …");
+        let salons = seed::salons(database_url, salons).await?;
         let setup = Setup {
             database_url: database_url.to_owned(),
             root: self.root.to_owned(),
@@ -68,6 +82,7 @@ impl Bench<'_> {
             yclients_url: NOBODY.to_owned(),
             whatsapp_url: NOBODY.to_owned(),
             settle_ms: SETTLE_MS,
+            redis_url: None,
             port: 0,
         };
         let product = Product::start(self.programs, &setup).await?;
@@ -121,7 +136,7 @@ impl Bench<'_> {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "far fewer than 2^52 hooks")]
-fn precise(count: u64) -> f64 {
+pub fn precise(count: u64) -> f64 {
     count.max(1) as f64
 }
 

@@ -18,7 +18,7 @@ const BODY: &str = include_str!("../../tests/fixtures/yclients/webhook_record_cr
 const BODY_SALON: &str = "990101";
 const BODY_RECORD: &str = "880000501";
 /// Nine digits, as many as the body has in that place.
-const FIRST_RECORD: u64 = 100_000_000;
+pub const FIRST_RECORD: u64 = 100_000_000;
 /// An answer that takes longer means that nobody answers.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -53,14 +53,22 @@ pub fn body(salon_id: i64, record: u64) -> String {
 
 /// Posts to `targets` in turn for as long as the load says. Blocks.
 pub fn run(address: &str, targets: &[Target], load: Load) -> anyhow::Result<Outcome> {
+    run_from(address, targets, load, FIRST_RECORD)
+}
+
+/// The same with records from this number on: two loads at once must not name the same.
+pub fn run_from(address: &str, targets: &[Target], load: Load, first: u64) -> anyhow::Result<Outcome> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        let (next, acknowledged) = (Arc::new(AtomicU64::new(FIRST_RECORD)), Arc::new(AtomicU64::new(0)));
+        let (next, acknowledged) = (Arc::new(AtomicU64::new(first)), Arc::new(AtomicU64::new(0)));
         let begin = Instant::now() + load.warm_up;
         let end = begin + load.measured;
         let mut senders = Vec::with_capacity(load.connections);
-        for target in targets.iter().cycle().take(load.connections) {
-            let sender = Sender::connect(address, target).await?;
+        for place in 0..load.connections {
+            // Each connection posts for its share of the salons in turn; where there are fewer, they share a salon.
+            let own: Vec<&Target> =
+                targets.iter().skip(place % targets.len()).step_by(load.connections).collect();
+            let sender = Sender::connect(address, &own).await?;
             senders.push(tokio::spawn(sender.post_until(next.clone(), acknowledged.clone(), begin, end)));
         }
         let mut took = Vec::new();
@@ -74,20 +82,23 @@ pub fn run(address: &str, targets: &[Target], load: Load) -> anyhow::Result<Outc
     })
 }
 
-/// One connection of one salon.
+/// One connection.
 struct Sender {
     stream: TcpStream,
-    request: Vec<u8>,
-    /// Where the record's number stands in the request.
-    places: Vec<usize>,
+    /// One for each salon; they take turns.
+    requests: Vec<Request>,
+    turn: usize,
     answer: Vec<u8>,
 }
 
-impl Sender {
-    async fn connect(address: &str, target: &Target) -> anyhow::Result<Self> {
-        let stream =
-            TcpStream::connect(address).await.with_context(|| format!("nobody answers at {address}"))?;
-        stream.set_nodelay(true)?;
+struct Request {
+    bytes: Vec<u8>,
+    /// Where the record's number stands in it.
+    places: Vec<usize>,
+}
+
+impl Request {
+    fn to(address: &str, target: &Target) -> Self {
         let body = body(target.salon_id, FIRST_RECORD);
         let head = format!(
             "POST {} HTTP/1.1\r\nhost: {address}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
@@ -96,7 +107,24 @@ impl Sender {
         );
         let places =
             body.match_indices(&FIRST_RECORD.to_string()).map(|(place, _)| head.len() + place).collect();
-        Ok(Self { stream, request: [head, body].concat().into_bytes(), places, answer: vec![0; 4096] })
+        Self { bytes: [head, body].concat().into_bytes(), places }
+    }
+
+    fn name(&mut self, record: u64) {
+        let digits = record.to_string();
+        for place in &self.places {
+            self.bytes[*place..*place + digits.len()].copy_from_slice(digits.as_bytes());
+        }
+    }
+}
+
+impl Sender {
+    async fn connect(address: &str, targets: &[&Target]) -> anyhow::Result<Self> {
+        let stream =
+            TcpStream::connect(address).await.with_context(|| format!("nobody answers at {address}"))?;
+        stream.set_nodelay(true)?;
+        let requests = targets.iter().map(|target| Request::to(address, target)).collect();
+        Ok(Self { stream, requests, turn: 0, answer: vec![0; 4096] })
     }
 
     async fn post_until(
@@ -112,7 +140,8 @@ impl Sender {
             if sent >= end {
                 return Ok(took);
             }
-            self.name(next.fetch_add(1, Ordering::Relaxed));
+            self.turn = (self.turn + 1) % self.requests.len();
+            self.requests[self.turn].name(next.fetch_add(1, Ordering::Relaxed));
             tokio::time::timeout(PATIENCE, self.exchange()).await.context("a hook was never answered")??;
             acknowledged.fetch_add(1, Ordering::Relaxed);
             let answered = Instant::now();
@@ -122,16 +151,9 @@ impl Sender {
         }
     }
 
-    fn name(&mut self, record: u64) {
-        let digits = record.to_string();
-        for place in &self.places {
-            self.request[*place..*place + digits.len()].copy_from_slice(digits.as_bytes());
-        }
-    }
-
     /// One request and its whole answer; anything but 200 ends the run.
     async fn exchange(&mut self) -> anyhow::Result<()> {
-        self.stream.write_all(&self.request).await?;
+        self.stream.write_all(&self.requests[self.turn].bytes).await?;
         let mut filled = 0;
         loop {
             let read = self.stream.read(&mut self.answer[filled..]).await?;

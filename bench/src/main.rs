@@ -5,6 +5,7 @@
 
 mod ingest;
 mod load;
+mod nodes;
 mod page;
 mod postgres;
 mod process;
@@ -33,7 +34,7 @@ struct Cli {
     /// A third of the time and a tenth of the sessions: shows that it works, not how fast.
     #[arg(long)]
     quick: bool,
-    /// Only these: sqlite, postgres, express, pgbench, wire, qr, sessions.
+    /// Only these: sqlite, postgres, express, pgbench, wire, qr, sessions, companies, nodes.
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
     /// The repository.
@@ -78,7 +79,7 @@ async fn measure(cli: &Cli) -> anyhow::Result<Report> {
     let wanted = |name: &str| cli.only.is_empty() || cli.only.iter().any(|only| only == name);
     if wanted("wire") {
         let hooks = if cli.quick { 50 } else { 300 };
-        report.hook_to_wire_ms = Some(wire::run(&programs, setup(cli, "wire"), hooks).await?);
+        report.hook_to_wire_ms = Some(wire::run(&programs, setup(cli, "wire"), hooks, 1).await?);
     }
     if wanted("qr") {
         let salons = if cli.quick { 10 } else { 40 };
@@ -90,6 +91,20 @@ async fn measure(cli: &Cli) -> anyhow::Result<Report> {
         report.session_kib = Some(measured.per_session);
         report.restore_1000_s = Some(measured.restore_s);
         report.sessions = Some((few, many));
+    }
+    if wanted("companies") {
+        let mut companies = bench.companies().await?;
+        for count in [1, 100, 5000] {
+            let setup = setup(cli, &format!("wire{count}"));
+            let latency = wire::run(&programs, setup, if cli.quick { 50 } else { 200 }, count).await?;
+            companies.hook_to_wire_ms.insert(count, latency);
+        }
+        report.companies = Some(companies);
+    }
+    if wanted("nodes") {
+        let setup = Setup { database_url: cluster.create("nodes")?, ..setup(cli, "nodes") };
+        let sessions = if cli.quick { 40 } else { 400 };
+        report.nodes = Some(nodes::run(&programs, setup, sessions, load).await?);
     }
     Ok(report)
 }
@@ -103,6 +118,7 @@ fn setup(cli: &Cli, name: &str) -> Setup {
         yclients_url: NOBODY.to_owned(),
         whatsapp_url: NOBODY.to_owned(),
         settle_ms: 2000,
+        redis_url: None,
         port: 0,
     }
 }

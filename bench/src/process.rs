@@ -130,6 +130,8 @@ pub struct Setup {
     pub yclients_url: String,
     pub whatsapp_url: String,
     pub settle_ms: u64,
+    /// Where there is one, several processes may share the database.
+    pub redis_url: Option<String>,
     /// 0 takes a free port.
     pub port: u16,
 }
@@ -166,6 +168,7 @@ impl Product {
             ("SALONBRIDGE_WHATSAPP_URL", &socket),
             ("SALONBRIDGE_SETTLE_MS", &setup.settle_ms.to_string()),
         ]);
+        command.envs(setup.redis_url.as_ref().map(|url| ("REDIS_URL", url)));
         let mut process = Process::start("the product", &mut command)?;
         await_live(&mut process, &url, &setup.log).await?;
         Ok(Self { process, address, url })

@@ -1,5 +1,6 @@
 //! What is measured, as one JSON object and as a table for people.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -31,6 +32,30 @@ pub struct Ingest {
     pub pgbench_rps: Option<f64>,
 }
 
+/// Intake by the number of companies.
+#[derive(Debug, Default, Serialize)]
+pub struct Companies {
+    pub sqlite: BTreeMap<usize, Throughput>,
+    pub postgres: BTreeMap<usize, Throughput>,
+    /// From hook to wire, in milliseconds.
+    pub hook_to_wire_ms: BTreeMap<usize, Latency>,
+}
+
+/// Two processes on one database.
+#[derive(Debug, Serialize)]
+pub struct Nodes {
+    pub sessions: usize,
+    /// Sessions that a node alone holds, for each that the fuller of two holds.
+    pub held_ratio: f64,
+    /// From the second node's start until the sessions are shared out.
+    pub shared_out_s: f64,
+    /// From the death of a node until a session of its own is online elsewhere, and until all are.
+    pub takeover_first_s: f64,
+    pub takeover_all_s: f64,
+    pub ingest_one: Throughput,
+    pub ingest_two: Throughput,
+}
+
 /// Resident memory of the whole product divided by its sessions.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub struct PerSession {
@@ -48,6 +73,8 @@ pub struct Report {
     pub first_qr_ms: Option<Latency>,
     pub session_kib: Option<PerSession>,
     pub restore_1000_s: Option<f64>,
+    pub companies: Option<Companies>,
+    pub nodes: Option<Nodes>,
     #[serde(skip)]
     pub sessions: Option<(usize, usize)>,
 }
@@ -108,6 +135,39 @@ impl Report {
             if let Some(seconds) = self.restore_1000_s {
                 rows.push(row(&format!("{many} sessions back"), [&format!("{seconds:.1} s"), "", ""]));
             }
+        }
+        if let Some(companies) = &self.companies {
+            for (engine, measured) in [("SQLite", &companies.sqlite), ("PostgreSQL", &companies.postgres)] {
+                for (count, t) in measured {
+                    let name = format!("{engine}, {count} companies");
+                    rows.push(row(&name, [&format!("{:.0}/s", t.rps), &in_ms(t.p50_ms), &in_ms(t.p99_ms)]));
+                }
+            }
+            for (count, latency) in &companies.hook_to_wire_ms {
+                let name = format!("hook to wire, {count} companies");
+                rows.push(row(&name, ["", &in_ms(latency.p50_ms), &in_ms(latency.p99_ms)]));
+            }
+        }
+        if let Some(nodes) = &self.nodes {
+            let (one, two) = (nodes.ingest_one, nodes.ingest_two);
+            rows.push(row(
+                "hooks, one node",
+                [&format!("{:.0}/s", one.rps), &in_ms(one.p50_ms), &in_ms(one.p99_ms)],
+            ));
+            rows.push(row(
+                "hooks, two nodes",
+                [&format!("{:.0}/s", two.rps), &in_ms(two.p50_ms), &in_ms(two.p99_ms)],
+            ));
+            let seconds = |s: f64| format!("{s:.1} s");
+            rows.push(row(
+                &format!("{} sessions shared out", nodes.sessions),
+                [&seconds(nodes.shared_out_s), "", ""],
+            ));
+            rows.push(row("sessions held, two of one", [&format!("{:.2}", nodes.held_ratio), "", ""]));
+            rows.push(row(
+                "takeover, first and all",
+                ["", &seconds(nodes.takeover_first_s), &seconds(nodes.takeover_all_s)],
+            ));
         }
         rows.concat() + &self.ratios()
     }

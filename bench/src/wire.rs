@@ -20,8 +20,14 @@ const WARM_UP: u64 = 20;
 const FIRST_RECORD: u64 = 300_000_000;
 const PATIENCE: Duration = Duration::from_secs(30);
 
-pub async fn run(programs: &Programs, mut setup: Setup, hooks: u64) -> anyhow::Result<Latency> {
-    eprintln!("from hook to wire …");
+/// One company's hooks, on a platform of so many.
+pub async fn run(
+    programs: &Programs,
+    mut setup: Setup,
+    hooks: u64,
+    companies: usize,
+) -> anyhow::Result<Latency> {
+    eprintln!("from hook to wire, {companies} companies …");
     let phones: Vec<String> = std::iter::once(SALON.to_owned())
         .chain((0..CLIENTS).map(client))
         .map(|n| format!("--phone={n}"))
@@ -29,7 +35,7 @@ pub async fn run(programs: &Programs, mut setup: Setup, hooks: u64) -> anyhow::R
     let (_whatsapp, whatsapp_url) = process::sandbox(programs, "whatsapp", &phones)?;
     setup.whatsapp_url.clone_from(&whatsapp_url);
     setup.settle_ms = 0;
-    let salon = seed::salons(&setup.database_url, 1).await?.pop().context("one salon")?;
+    let salon = seed::salons(&setup.database_url, companies).await?.pop().context("one salon")?;
     let product = Product::start(programs, &setup).await?;
     let http = reqwest::Client::new();
     page::link(&http, &product.url, &whatsapp_url, &salon, SALON).await?;
