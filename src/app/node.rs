@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::error::Error;
@@ -38,13 +39,20 @@ pub struct Node {
     shown: Option<RwLock<Instant>>,
     /// As many sessions it takes, and no more while there are others.
     most: AtomicUsize,
+    /// Somebody came or went.
+    stirred: Notify,
 }
 
 impl Node {
     /// A process that has its database to itself.
     #[must_use]
     pub fn alone(now: UnixMs) -> Self {
-        Self { id: RwLock::new(NodeId::new(now)), shown: None, most: AtomicUsize::new(usize::MAX) }
+        Self {
+            id: RwLock::new(NodeId::new(now)),
+            shown: None,
+            most: AtomicUsize::new(usize::MAX),
+            stirred: Notify::new(),
+        }
     }
 
     /// One of several.
@@ -108,61 +116,61 @@ impl Node {
     }
 }
 
-/// What a node has seen of the others.
-#[derive(Default)]
+/// What a node has seen of the others, over a connection of its own.
 pub struct Watch {
+    db: Db,
     /// The beat each was last seen at, and how many looks ago it moved.
     still: HashMap<String, (i64, u32)>,
-    looked: Option<Instant>,
 }
 
 impl Watch {
-    /// Takes a look: who stands still for too long, at which beat, and whether anybody came or went.
-    fn see(&mut self, rows: &[NodeRow], own: &NodeId) -> (Vec<(String, i64)>, bool) {
-        let known = self.still.len();
-        let mut seen = HashMap::with_capacity(rows.len());
-        let mut came = false;
-        for row in rows.iter().filter(|row| row.id != own.as_str()) {
-            let looks = match self.still.get(&row.id) {
-                Some((beat, looks)) if *beat == row.beat => looks + 1,
-                Some(_) => 0,
-                None => {
-                    came = true;
-                    0
-                }
-            };
-            seen.insert(row.id.clone(), (row.beat, looks));
-        }
-        let changed = came || seen.len() != known;
-        self.still = seen;
-        let gone = self.still.iter().filter(|(_, (_, looks))| *looks >= STILL_LOOKS);
-        (gone.map(|(id, (beat, _))| (id.clone(), *beat)).collect(), changed)
-    }
-
-    fn is_time(&mut self, now: Instant) -> bool {
-        let due = self.looked.is_none_or(|at| now - at >= LOOK_EVERY);
-        if due {
-            self.looked = Some(now);
-        }
-        due
+    #[must_use]
+    pub fn new(db: Db) -> Self {
+        Self { db, still: HashMap::new() }
     }
 }
 
-/// Shows that this node lives, and looks after the others. Called every [`BEAT`].
+/// Takes a look: who stands still for too long, at which beat, and whether anybody came or went.
+fn see(
+    still: &mut HashMap<String, (i64, u32)>,
+    rows: &[NodeRow],
+    own: &NodeId,
+) -> (Vec<(String, i64)>, bool) {
+    let known = still.len();
+    let mut seen = HashMap::with_capacity(rows.len());
+    let mut came = false;
+    for row in rows.iter().filter(|row| row.id != own.as_str()) {
+        let looks = match still.get(&row.id) {
+            Some((beat, looks)) if *beat == row.beat => looks + 1,
+            Some(_) => 0,
+            None => {
+                came = true;
+                0
+            }
+        };
+        seen.insert(row.id.clone(), (row.beat, looks));
+    }
+    let changed = came || seen.len() != known;
+    *still = seen;
+    let gone = still.iter().filter(|(_, (_, looks))| *looks >= STILL_LOOKS);
+    (gone.map(|(id, (beat, _))| (id.clone(), *beat)).collect(), changed)
+}
+
+/// Shows that this node lives, and sees who does not. Called every [`BEAT`], and never kept waiting by what follows from it.
 pub async fn beat(app: &App, watch: &mut Watch) -> Result<(), Error> {
     let began = Instant::now();
     let running = app.gateway()?.running();
-    let mut conn = app.db.begin().await?;
+    let mut conn = watch.db.begin().await?;
     let lives = node::beat(&mut conn, &app.node.id(), i64::try_from(running).unwrap_or(i64::MAX)).await?;
     conn.commit().await?;
     if !lives {
         rejoin(app).await?;
     }
     app.node.shows(began);
-    let rows = node::list(&mut app.db.read().await?).await?;
-    let (still, mut changed) = watch.see(&rows, &app.node.id());
+    let rows = node::list(&mut watch.db.read().await?).await?;
+    let (still, mut changed) = see(&mut watch.still, &rows, &app.node.id());
     for (id, at) in still {
-        let mut conn = app.db.begin().await?;
+        let mut conn = watch.db.begin().await?;
         let gone = node::remove_still(&mut conn, &id, at).await?;
         conn.commit().await?;
         if gone {
@@ -171,8 +179,8 @@ pub async fn beat(app: &App, watch: &mut Watch) -> Result<(), Error> {
             changed = true;
         }
     }
-    if changed || watch.is_time(began) {
-        look_after(app).await?;
+    if changed {
+        app.node.stirred.notify_one();
     }
     Ok(())
 }
@@ -185,8 +193,11 @@ async fn rejoin(app: &App) -> Result<(), Error> {
     app.node.join(&app.db, app.now()).await
 }
 
-/// Takes back the jobs of those who are gone, shares the sessions out, and rings for those that run nowhere.
-async fn look_after(app: &App) -> Result<(), Error> {
+/// Waits until somebody came or went, or a while; then takes back the jobs of those who are gone, shares the sessions out, and rings
+/// for those that run nowhere.
+pub async fn look_after(app: &App) -> Result<(), Error> {
+    // Nothing is lost when nobody tells: it is looked at all the same.
+    let _ = tokio::time::timeout(LOOK_EVERY, app.node.stirred.notified()).await;
     take_back(app).await?;
     share(app).await?;
     sessions::restore_all(app).await?;
@@ -249,18 +260,18 @@ mod tests {
 
     #[test]
     fn who_stands_still_over_five_looks_is_given_up_and_who_moves_is_not() {
-        let (mut watch, own) = (Watch::default(), NodeId::from_stored("nod_own".to_owned()));
-        assert_eq!(watch.see(&[row("nod_a", 3), row("nod_own", 0)], &own), (vec![], true));
+        let (mut still, own) = (HashMap::new(), NodeId::from_stored("nod_own".to_owned()));
+        assert_eq!(see(&mut still, &[row("nod_a", 3), row("nod_own", 0)], &own), (vec![], true));
         for look in 1..=4 {
             assert_eq!(
-                watch.see(&[row("nod_a", 3), row("nod_own", 0)], &own),
+                see(&mut still, &[row("nod_a", 3), row("nod_own", 0)], &own),
                 (vec![], false),
                 "look {look}"
             );
         }
-        assert_eq!(watch.see(&[row("nod_a", 3)], &own), (vec![("nod_a".to_owned(), 3)], false));
-        assert_eq!(watch.see(&[row("nod_a", 4)], &own), (vec![], false), "it moved after all");
-        assert_eq!(watch.see(&[], &own), (vec![], true), "it went");
+        assert_eq!(see(&mut still, &[row("nod_a", 3)], &own), (vec![("nod_a".to_owned(), 3)], false));
+        assert_eq!(see(&mut still, &[row("nod_a", 4)], &own), (vec![], false), "it moved after all");
+        assert_eq!(see(&mut still, &[], &own), (vec![], true), "it went");
     }
 
     #[test]

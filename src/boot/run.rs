@@ -112,6 +112,7 @@ pub async fn start_built(
     }
     sessions::restore_all(&app).await?;
     let pulse = tokio::spawn(pulse(app.clone()));
+    tasks.spawn(look_after(app.clone(), stop.clone()));
     Ok(Running { app, address, claim, pulse, stop, tasks, grace })
 }
 
@@ -128,18 +129,31 @@ async fn fold(db: Db, stop: CancellationToken) {
     }
 }
 
-/// Shows the other nodes that this one lives, and looks after what they leave behind.
+/// Shows the other nodes that this one lives.
 async fn pulse(app: Arc<App>) {
     if !app.node.is_shared() {
         return;
     }
-    let mut watch = Watch::default();
+    let mut watch = Watch::new(app.db.aside());
     let mut tick = tokio::time::interval(node::BEAT);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tick.tick().await;
         if let Err(error) = node::beat(&app, &mut watch).await {
             tracing::warn!(%error, "this node could not show that it lives");
+        }
+    }
+}
+
+/// Sees to it that what the others leave behind is taken up.
+async fn look_after(app: Arc<App>, stop: CancellationToken) {
+    while app.node.is_shared() {
+        match stop.run_until_cancelled(node::look_after(&app)).await {
+            Some(Ok(())) => {}
+            Some(Err(error)) => {
+                tracing::warn!(%error, "the sessions were not looked after; it is tried again")
+            }
+            None => return,
         }
     }
 }

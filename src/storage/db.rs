@@ -196,6 +196,20 @@ impl Db {
         })
     }
 
+    /// A connection of its own on PostgreSQL, for what must not wait behind anything: else a node that is merely busy would look
+    /// dead.
+    #[must_use]
+    pub fn aside(&self) -> Self {
+        match self {
+            Self::Sqlite { .. } => self.clone(),
+            Self::Postgres(pool) => {
+                let options = pool.connect_options().as_ref().clone();
+                let one = PgPoolOptions::new().max_connections(1).acquire_timeout(ACQUIRE_TIMEOUT);
+                Self::Postgres(one.connect_lazy_with(options))
+            }
+        }
+    }
+
     /// Folds what SQLite's write-ahead log holds into the file, beside the writer and without stopping it: else some commit
     /// would have to, and those whose hooks are in it would wait. PostgreSQL does this by itself.
     pub async fn fold(&self) -> Result<(), Error> {

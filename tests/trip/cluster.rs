@@ -194,7 +194,7 @@ impl Cluster {
         *self.serving.lock().expect("no panic") = vec![port];
     }
 
-    pub fn into_balance(&self, port: u16) {
+    pub fn back_in_balance(&self, port: u16) {
         self.serving.lock().expect("no panic").push(port);
     }
 

@@ -105,7 +105,7 @@ async fn a_node_that_slept_through_its_end_can_do_nothing_when_it_wakes() {
     assert!(cluster.epoch().await > before);
     let taken = cluster.epoch().await;
     cluster.signal(asleep, "-CONT");
-    cluster.into_balance(asleep);
+    cluster.back_in_balance(asleep);
     for record in 3..=12 {
         cluster.book(record).await;
     }
