@@ -131,8 +131,8 @@ impl Bench {
     /// Waits until no session moves any more; how many the fuller node then holds.
     async fn until_shared(&self, sessions: usize, before: u64) -> anyhow::Result<usize> {
         let deadline = Instant::now() + PATIENCE;
-        // A node's fair share, and the tenth more that it may keep.
-        let most = sessions.div_ceil(2) + sessions.div_ceil(2) / 10 + 1;
+        // A node's fair share, and the twentieth more that it may keep.
+        let most = sessions.div_ceil(2) + sessions.div_ceil(2) / 20 + 1;
         let to_move = (sessions - most) as u64;
         loop {
             let moved = self.stat("logins").await?.saturating_sub(before);

@@ -230,7 +230,7 @@ async fn share(app: &App) -> Result<(), Error> {
     app.node.most.store(most, Ordering::Relaxed);
     let gateway = app.gateway()?;
     let over = gateway.running().saturating_sub(most);
-    for tenant in gateway.some_online(over.min(1 + most / 20)) {
+    for tenant in gateway.some_online(over.min(1 + most / 10)) {
         gateway.stop(&tenant).await;
         let now = app.now();
         let mut conn = app.db.begin().await?;
@@ -241,13 +241,13 @@ async fn share(app: &App) -> Result<(), Error> {
     Ok(())
 }
 
-/// A node's share, with a tenth and one more, so that not every newcomer makes all move.
+/// A node's share, with a twentieth and one more, so that not every newcomer makes all move.
 fn most_for(linked: usize, nodes: usize) -> usize {
     if nodes < 2 {
         return usize::MAX;
     }
     let share = linked.div_ceil(nodes);
-    share + share / 10 + 1
+    share + share / 20 + 1
 }
 
 #[cfg(test)]
@@ -280,7 +280,7 @@ mod tests {
             for linked in [0, 1, 7, 100, 1_000, 5_001] {
                 let most = most_for(linked, nodes);
                 assert!(most * nodes >= linked, "{linked} on {nodes}");
-                assert!(most <= linked / nodes * 11 / 10 + 3, "{linked} on {nodes}: {most}");
+                assert!(most <= linked / nodes * 21 / 20 + 3, "{linked} on {nodes}: {most}");
             }
         }
         assert_eq!(most_for(50, 1), usize::MAX);

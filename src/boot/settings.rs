@@ -60,7 +60,11 @@ pub const SETTINGS: &[Setting] = &[
         secret: true,
         what: "sqlite:PATH for one process, postgres://user:password@host/name for several",
     },
-    secret("REDIS_URL", false, "redis://host:6379; lets several nodes share the YClients budget"),
+    secret(
+        "REDIS_URL",
+        false,
+        "redis://host:6379; with PostgreSQL it lets several processes share the database, the YClients budget and the news",
+    ),
     plain("SALONBRIDGE_LISTEN", "127.0.0.1:8080", "address and port to serve on"),
     plain(
         "SALONBRIDGE_METRICS_LISTEN",

@@ -17,9 +17,9 @@ pub enum Error {
     Driver(#[source] sqlx::Error),
     #[error("the database's tables could not be brought up to date")]
     Migrate(#[from] sqlx::migrate::MigrateError),
-    /// Another process has this SQLite file open.
+    /// Another process has this database to itself, or several share it and this one would not.
     #[error(
-        "{0} is in use by another salonbridge process: stop that one first, or use PostgreSQL (DATABASE_URL) to run several"
+        "{0} is in use by another salonbridge process: stop that one first. To run several, give all of them one PostgreSQL (DATABASE_URL) and one Redis (REDIS_URL)"
     )]
     InUse(String),
     #[error("{0}")]
