@@ -22,9 +22,11 @@ pub mod notify;
 pub mod page_token;
 pub mod replan;
 pub mod sessions;
+pub mod settle;
 mod telling;
 pub mod tenants;
 pub mod vault;
+mod why;
 
 use std::sync::{Arc, OnceLock};
 

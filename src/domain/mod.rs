@@ -9,4 +9,5 @@ pub mod retry;
 pub mod rules;
 pub mod session;
 pub mod tenant;
+pub mod why;
 pub mod wording;

@@ -14,6 +14,8 @@ pub mod outbox;
 pub mod record;
 pub mod sql;
 pub mod tenant;
+pub mod timeline;
+pub mod uncertain;
 pub mod wa_session;
 pub mod wa_value;
 

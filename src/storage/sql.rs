@@ -16,6 +16,8 @@ pub fn all() -> Vec<(&'static str, &'static str)> {
         ("record", super::record::SQL),
         ("decision", super::decision::SQL),
         ("outbox", super::outbox::SQL),
+        ("timeline", super::timeline::SQL),
+        ("uncertain", super::uncertain::SQL),
         ("wa_session", super::wa_session::SQL),
         ("wa_value", super::wa_value::SQL),
     ];
