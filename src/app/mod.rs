@@ -25,6 +25,8 @@ pub mod sessions;
 pub mod settle;
 mod telling;
 pub mod tenants;
+pub mod timeline;
+pub mod timeline_token;
 pub mod vault;
 mod why;
 

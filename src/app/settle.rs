@@ -46,10 +46,33 @@ impl Word {
 /// Settles an uncertain message by a person's word. The same word twice is one word; another one than the first is refused, as
 /// is any where nobody is in doubt: `not_uncertain`. `false` when it had been said before.
 pub async fn settle(app: &App, id: &TenantId, message: &OutboxId, word: Word) -> Result<bool, Error> {
+    settle_where(app, id, message, word, |_| true).await
+}
+
+/// The same where only the messages of one record may be spoken of.
+pub async fn settle_of_record(
+    app: &App,
+    id: &TenantId,
+    record: RecordId,
+    message: &OutboxId,
+    word: Word,
+) -> Result<bool, Error> {
+    settle_where(app, id, message, word, |row| row.record == Some(record)).await
+}
+
+async fn settle_where(
+    app: &App,
+    id: &TenantId,
+    message: &OutboxId,
+    word: Word,
+    may: impl Fn(&OutboxRow) -> bool,
+) -> Result<bool, Error> {
     let (key, now) = (app.keys.of(id).await?, app.now());
     let reason = word.key().as_str();
     let mut conn = app.db.begin().await?;
-    let Some(row) = outbox::find(&mut conn, id, message).await? else { return Err(Error::NotFound) };
+    let Some(row) = outbox::find(&mut conn, id, message).await?.filter(|row| may(row)) else {
+        return Err(Error::NotFound);
+    };
     if matches!(word, Word::NotSent { .. }) {
         // The record first, as everywhere.
         take_back(app, &key, &mut conn, id, &row).await?;
@@ -60,18 +83,15 @@ pub async fn settle(app: &App, id: &TenantId, message: &OutboxId, word: Word) ->
         let said = there.is_some_and(|there| there.state == word.state() && there.reason == reason);
         return if said { Ok(false) } else { Err(Error::Rejected("not_uncertain")) };
     }
-    if let Word::NotSent { again } = word {
-        let overtaken = !row.told.is_empty() && why::withdrawn_after(&mut conn, id, &row, now).await?;
-        why::note(&mut conn, id, (row.record, Some(&row.id)), Verb::Settled, word.key(), now).await?;
-        match row.record {
-            Some(record) if !row.told.is_empty() && (again || overtaken) => {
-                enqueue::absorb_again(&mut conn, id, record, now).await?;
-            }
-            _ if again => plan_copy(&mut conn, id, &key, &row, now).await?,
-            _ => {}
-        }
-    } else {
-        why::note(&mut conn, id, (row.record, Some(&row.id)), Verb::Settled, word.key(), now).await?;
+    let noted = row.record.filter(|_| !row.told.is_empty() && word != Word::Sent);
+    let overtaken = noted.is_some() && why::withdrawn_after(&mut conn, id, &row, now).await?;
+    // The last word on the record until the planner answers: see [`is_wanted`].
+    why::note(&mut conn, id, (row.record, Some(&row.id)), Verb::Settled, word.key(), now).await?;
+    let again = word == Word::NotSent { again: true };
+    match noted {
+        Some(record) if again || overtaken => enqueue::absorb_again(&mut conn, id, record, now).await?,
+        None if again => plan_copy(&mut conn, id, &key, &row, now).await?,
+        _ => {}
     }
     conn.commit().await?;
     app.ring();
