@@ -67,7 +67,14 @@ pub async fn send(app: &App, id: &TenantId, outbox_id: &OutboxId) -> Result<Sent
             return put_off(app, id, Key::Offline, OFFLINE_WAIT_MS).await;
         }
         Some(SessionState::Banned) => return put_off(app, id, Key::Banned, UNLINKED_WAIT_MS).await,
-        _ => return put_off(app, id, Key::NotLinked, UNLINKED_WAIT_MS).await,
+        Some(_) => return put_off(app, id, Key::NotLinked, UNLINKED_WAIT_MS).await,
+        None => {
+            // No session here, and perhaps none anywhere: it may only not be back yet.
+            let session = wa_session::find(&mut app.db.read().await?, id).await?;
+            let is_linked = session.is_some_and(|session| session.state.is_linked());
+            let why = if is_linked { Key::Offline } else { Key::NotLinked };
+            return put_off(app, id, why, UNLINKED_WAIT_MS).await;
+        }
     }
     let key = app.keys.of(id).await?;
     let to = key.open_text("outbox", "recipient", &row.recipient)?;

@@ -9,8 +9,10 @@ mod life;
 mod linking;
 mod lost;
 mod records;
+mod settling;
 mod unclear;
 mod weather;
+mod why;
 
 use salonbridge::boot::config::Env;
 use salonbridge::boot::demo::World;

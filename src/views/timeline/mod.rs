@@ -121,7 +121,7 @@ fn about(w: Words, timeline: &Timeline, now: UnixMs) -> String {
     let year = dates::local(now, timeline.zone).year();
     let visit = timeline.starts.map(|starts| {
         let when = format!("{}, {}", dates::day(starts, year, w.0), dates::time(starts));
-        w.with("timeline-visit", "when", when)
+        w.with("timeline-visit", "when", when.replace(' ', "\u{a0}"))
     });
     let deleted = timeline.is_deleted.then(|| w.t("timeline-deleted"));
     let parts = [timeline.client.clone(), visit, deleted];
