@@ -2,11 +2,12 @@
 
 use super::error::Error;
 use super::telling::{Decided, carry_out, told_of};
-use super::{App, enqueue, tenants_of};
+use super::{App, enqueue, settle, tenants_of};
 use crate::domain::dates;
 use crate::domain::planner::{self, Plan, Situation, Told};
 use crate::domain::record::{self, Field, Record};
 use crate::domain::tenant::Tenant;
+use crate::domain::why::Key;
 use crate::kernel::clock::UnixMs;
 use crate::kernel::crm_id::RecordId;
 use crate::kernel::id::TenantId;
@@ -77,6 +78,17 @@ pub(super) struct Known {
     pub has_news: bool,
     /// A hook said only a part of it: the rest may be older than that.
     pub is_pieced: bool,
+    /// A person wants the client told anew and has not been answered yet.
+    pub is_wanted: bool,
+    /// The CRM was asked for the record: what came of it.
+    pub asked: Option<Key>,
+}
+
+impl Known {
+    /// Whether somebody is owed a word of what is decided. A second look without news is no decision.
+    pub fn is_to_answer(&self) -> bool {
+        self.has_news || self.is_wanted
+    }
 }
 
 /// `None` when there is nothing to know: no hook has come, and none had come before.
@@ -93,7 +105,19 @@ async fn load(app: &App, id: &TenantId, record_id: RecordId, has_news: bool) -> 
         Some(row) => serde_json::from_slice(&key.open("record", &record_id.to_string(), &row.body)?)?,
         None => Record::unknown(record_id),
     };
-    Ok(Some(Known { tenant, key, record, told, told_revision, has_news, is_pieced: false }))
+    let is_wanted = !has_news && settle::is_wanted(&mut conn, id, record_id).await?;
+    let known = Known {
+        tenant,
+        key,
+        record,
+        told,
+        told_revision,
+        has_news,
+        is_pieced: false,
+        is_wanted,
+        asked: None,
+    };
+    Ok(Some(known))
 }
 
 /// Without hooks, a record that is known is looked at again: the salon's state or the clock may ask for something else now.
@@ -179,13 +203,17 @@ fn learn(known: &mut Known, waiting: &[InboxRow]) -> Result<Vec<&'static str>, E
         said.push(webhook::parse(&body).ok().and_then(|hooks| hooks.first()?.record()));
     }
     let times: Vec<_> = said.iter().map(|record| record.as_ref()?.changed_at).collect();
-    let mut outcomes = vec!["unreadable"; waiting.len()];
+    let mut outcomes = vec![Key::Unreadable.as_str(); waiting.len()];
+    let mut last = None;
     for place in record::order(known.record.changed_at, &times) {
         if let Some(record) = said[place].take() {
             let is_part = !record.is_whole() && !record.is_deleted();
             let is_learnt = known.record.learn(record);
             known.is_pieced |= is_learnt && is_part;
-            outcomes[place] = if is_learnt { "absorbed" } else { "outdated" };
+            outcomes[place] = if is_learnt { Key::Absorbed } else { Key::Outdated }.as_str();
+            if is_learnt && let Some(before) = last.replace(place) {
+                outcomes[before] = Key::Merged.as_str();
+            }
         }
     }
     Ok(outcomes)
@@ -196,10 +224,16 @@ async fn read_whole(app: &App, known: &mut Known) -> Result<(), Error> {
     match app.crm.record(known.tenant.salon_id, known.record.id).await {
         Ok(Some(whole)) => {
             known.record.learn(whole);
+            known.asked = Some(Key::CrmRead);
         }
-        Ok(None) => known.record.deleted = Field::Is(true),
+        Ok(None) => {
+            known.record.deleted = Field::Is(true);
+            known.asked = Some(Key::CrmGone);
+        }
         // No rights, no licence: we decide by what we have, and the reason for silence will say what is missing.
         Err(error @ (yclients::Error::Forbidden(_) | yclients::Error::LicenceExpired)) => {
+            let is_expired = matches!(error, yclients::Error::LicenceExpired);
+            known.asked = Some(if is_expired { Key::CrmLicence } else { Key::CrmForbidden });
             tracing::warn!(tenant.id = %known.tenant.id, record.id = %known.record.id, %error, "a record could not be read");
         }
         Err(error) => return Err(error.into()),

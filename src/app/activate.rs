@@ -4,16 +4,17 @@
 
 use super::error::Error;
 use super::install::zone_named;
-use super::{App, bus::News, catalog, enqueue, tenant_in, tenants_of};
+use super::{App, bus::News, catalog, enqueue, tenant_in, tenants_of, why};
 use crate::domain::message::MessageKind;
 use crate::domain::tenant::{Tenant, TenantState};
+use crate::domain::why::Verb;
 use crate::domain::wording::Filling;
 use crate::kernel::clock::UnixMs;
 use crate::kernel::id::{OutboxId, TenantId};
 use crate::kernel::seal::DataKey;
 use crate::kernel::secret::Secret;
 use crate::storage::outbox::NewOutbox;
-use crate::storage::{Conn, decision, outbox, tenant, wa_session};
+use crate::storage::{Conn, outbox, tenant, wa_session};
 use crate::yclients;
 use crate::yclients::marketplace::ConnectionStatus;
 
@@ -196,13 +197,7 @@ async fn to_own_number(
         deadline: now.plus_ms(WELCOME_DEADLINE_MS),
     };
     if let Some(planned) = outbox::plan(conn, id, &new, now).await? {
-        let why = decision::NewDecision {
-            record: None,
-            verb: "planned",
-            reason: kind.as_str(),
-            outbox: Some(&planned),
-        };
-        decision::insert(conn, id, why, now).await?;
+        why::note(conn, id, (None, Some(&planned)), Verb::Planned, kind, now).await?;
         enqueue::send(conn, id, &planned, now, now).await?;
     }
     Ok(())

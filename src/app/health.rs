@@ -8,7 +8,7 @@ use crate::domain::session::SessionState;
 use crate::domain::tenant::TenantState;
 use crate::kernel::clock::UnixMs;
 use crate::kernel::id::TenantId;
-use crate::storage::{catalog, inbox, job, outbox, wa_session};
+use crate::storage::{catalog, inbox, job, outbox, uncertain, wa_session};
 use crate::yclients::marketplace::ConnectionStatus;
 
 /// Hooks that wait longer than this for being absorbed are a fault.
@@ -36,6 +36,8 @@ pub struct Health {
     pub last_message_at: Option<UnixMs>,
     pub waiting_hooks: i64,
     pub parked_jobs: usize,
+    /// Messages of which nobody can say whether they left.
+    pub uncertain_messages: i64,
     pub problems: Vec<Problem>,
 }
 
@@ -48,7 +50,7 @@ pub struct Problem {
 
 pub async fn of(app: &App, id: &TenantId) -> Result<Health, Error> {
     let known = tenants_of(app, id).await?.tenant;
-    let (session, last_message_at, waiting_hooks, parked, counts) = {
+    let (session, last_message_at, waiting_hooks, parked, counts, uncertain) = {
         let mut conn = app.db.read().await?;
         (
             wa_session::find(&mut conn, id).await?,
@@ -56,6 +58,7 @@ pub async fn of(app: &App, id: &TenantId) -> Result<Health, Error> {
             inbox::count_waiting(&mut conn, id).await?,
             job::list_parked(&mut conn, id, 20).await?,
             catalog::last_sync(&mut conn, id).await?,
+            uncertain::count(&mut conn, id).await?,
         )
     };
     let session_state = session.map_or(SessionState::Unpaired, |s| s.state);
@@ -81,6 +84,14 @@ pub async fn of(app: &App, id: &TenantId) -> Result<Health, Error> {
             what_to_do: "Mend the cause; it is tried again at the next start and every six hours",
         });
     }
+    if uncertain > 0 {
+        problems.push(Problem {
+            code: "uncertain_messages",
+            what: format!("Of {uncertain} messages nobody can say whether they left"),
+            what_to_do: "Look for each in the chat on the salon's phone and say what became of it: GET …/messages?state=uncertain, \
+                then POST …/messages/{id}/settle, or the buttons on the record's timeline",
+        });
+    }
     let light = light(known.state, session_state, yclients, &problems);
     Ok(Health {
         company_id: id.to_string(),
@@ -93,6 +104,7 @@ pub async fn of(app: &App, id: &TenantId) -> Result<Health, Error> {
         last_message_at,
         waiting_hooks,
         parked_jobs: parked.len(),
+        uncertain_messages: uncertain,
         problems,
     })
 }

@@ -1,10 +1,10 @@
 //! What clients answer: kept before WhatsApp is told that it arrived.
 
-use super::App;
 use super::error::Error;
+use super::{App, why};
 use crate::domain::session::InboundMessage;
+use crate::domain::why::{Key, Verb};
 use crate::kernel::id::{InboxId, TenantId};
-use crate::storage::decision::{self, NewDecision};
 use crate::storage::inbox::{self, NewInbox};
 use crate::storage::outbox;
 
@@ -29,13 +29,8 @@ pub async fn keep(app: &App, id: &TenantId, message: &InboundMessage) -> Result<
     if let Some(quoted) = &message.quoted_id
         && let Some(answered) = outbox::find_message(&mut conn, id, quoted).await?
     {
-        let new = NewDecision {
-            record: answered.record,
-            verb: "answered",
-            reason: "by_quote",
-            outbox: Some(&answered.id),
-        };
-        decision::insert(&mut conn, id, new, now).await?;
+        let about = (answered.record, Some(&answered.id));
+        why::note(&mut conn, id, about, Verb::Answered, Key::ByQuote, now).await?;
     }
     Ok(conn.commit().await?)
 }

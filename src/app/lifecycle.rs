@@ -2,12 +2,13 @@
 
 use super::error::Error;
 use super::replan::replan_upcoming;
-use super::{App, bus::News, enqueue, tenant_in, tenants_of};
+use super::{App, bus::News, enqueue, tenant_in, tenants_of, why};
 use crate::domain::tenant::{Tenant, TenantState};
+use crate::domain::why::{Key, Verb};
 use crate::kernel::clock::UnixMs;
 use crate::kernel::crm_id::SalonId;
 use crate::kernel::id::TenantId;
-use crate::storage::{Conn, decision, job, outbox, pairing, tenant, wa_session};
+use crate::storage::{Conn, job, pairing, tenant, wa_session};
 use crate::yclients::lifecycle::Event;
 use crate::yclients::marketplace::ConnectionStatus;
 
@@ -54,27 +55,14 @@ fn name(event: &Event) -> &str {
 
 async fn freeze(conn: &mut Conn, known: &Tenant, now: UnixMs) -> Result<(), Error> {
     if tenant::set_state(conn, &known.id, TenantState::Active, TenantState::Frozen, now).await? {
-        hold(conn, known, now).await?;
-        note(conn, &known.id, "frozen", "marketplace", now).await?;
+        why::withdrawn_all(conn, &known.id, Key::SalonStopped, now).await?;
+        note(conn, &known.id, Verb::Frozen, now).await?;
     }
     Ok(())
 }
 
-/// Withdraws all that is planned.
-async fn hold(conn: &mut Conn, known: &Tenant, now: UnixMs) -> Result<(), Error> {
-    outbox::withdraw_all(conn, &known.id, "salon_stopped", now).await?;
-    Ok(())
-}
-
-async fn note(
-    conn: &mut Conn,
-    id: &TenantId,
-    verb: &'static str,
-    reason: &str,
-    now: UnixMs,
-) -> Result<(), Error> {
-    let new = decision::NewDecision { record: None, verb, reason, outbox: None };
-    Ok(decision::insert(conn, id, new, now).await?)
+async fn note(conn: &mut Conn, id: &TenantId, verb: Verb, now: UnixMs) -> Result<(), Error> {
+    why::note(conn, id, (None, None), verb, Key::Marketplace, now).await
 }
 
 /// The job: reads an installation's status and brings the tenant in line with it.
@@ -100,15 +88,15 @@ pub async fn check_status(app: &App, id: &TenantId) -> Result<(), Error> {
         }
         (None, _) => {
             tenant::set_state(&mut conn, id, known.state, TenantState::Uninstalled, now).await?;
-            hold(&mut conn, &known, now).await?;
+            why::withdrawn_all(&mut conn, id, Key::SalonStopped, now).await?;
             job::delete_all(&mut conn, id).await?;
-            note(&mut conn, id, "uninstalled", "marketplace", now).await?;
+            note(&mut conn, id, Verb::Uninstalled, now).await?;
             enqueue::installation(&mut conn, enqueue::UNLINK, id, now, now).await?;
         }
         (Some(ConnectionStatus::Freezed), TenantState::Active) => freeze(&mut conn, &known, now).await?,
         (Some(ConnectionStatus::Active), TenantState::Frozen) => {
             tenant::set_state(&mut conn, id, TenantState::Frozen, TenantState::Active, now).await?;
-            note(&mut conn, id, "thawed", "marketplace", now).await?;
+            note(&mut conn, id, Verb::Thawed, now).await?;
             replan_upcoming(&mut conn, id, now).await?;
         }
         _ => {}

@@ -27,9 +27,13 @@ pub mod replan;
 pub mod ripple;
 pub mod session_events;
 pub mod sessions;
+pub mod settle;
 mod telling;
 pub mod tenants;
+pub mod timeline;
+pub mod timeline_token;
 pub mod vault;
+mod why;
 
 use std::sync::{Arc, OnceLock};
 

@@ -6,17 +6,18 @@
 //! otherwise calls it uncertain, for a person to settle. It is never silently sent again.
 
 use super::error::Error;
-use super::{App, bus::News, enqueue, tenants_of};
+use super::{App, bus::News, enqueue, tenants_of, why};
 use crate::domain::message::{MessageKind, OutboxState, Ticks};
 use crate::domain::session::{Lease, SessionState};
 use crate::domain::tenant::TenantState;
+use crate::domain::why::{Key, Verb, Why};
 use crate::kernel::clock::UnixMs;
 use crate::kernel::fault::{Fault as _, Retry};
 use crate::kernel::id::{OutboxId, TenantId};
 use crate::kernel::phone::Phone;
 use crate::kernel::seal::DataKey;
 use crate::storage::outbox::{self, OutboxRow};
-use crate::storage::{Conn, decision, job, record, session_lease, wa_session};
+use crate::storage::{Conn, job, record, session_lease, wa_session};
 use crate::whatsapp;
 use crate::whatsapp::gateway::Outgoing;
 
@@ -54,8 +55,8 @@ pub async fn send(app: &App, id: &TenantId, outbox_id: &OutboxId) -> Result<Sent
         OutboxState::Sending => return settle_interrupted(app, id, &row, now).await,
         _ => return Ok(Sent::Done),
     }
-    if let Some((state, reason)) = still_wanted(app, id, &row, now).await? {
-        settle(app, id, &row, state, reason).await?;
+    if let Some((state, why)) = still_wanted(app, id, &row, now).await? {
+        settle(app, id, &row, state, Some(why.into())).await?;
         return Ok(Sent::Done);
     }
     if row.not_before > now {
@@ -65,21 +66,29 @@ pub async fn send(app: &App, id: &TenantId, outbox_id: &OutboxId) -> Result<Sent
     let lease = match (gateway.state(id), gateway.lease(id)) {
         (Some(SessionState::Online), Some(lease)) => lease,
         (Some(SessionState::Offline | SessionState::Halted), _) => {
-            return put_off(app, id, OFFLINE_WAIT_MS).await;
+            return put_off(app, id, Key::Offline, OFFLINE_WAIT_MS).await;
         }
-        _ => return put_off(app, id, UNLINKED_WAIT_MS).await,
+        (Some(SessionState::Banned), _) => return put_off(app, id, Key::Banned, UNLINKED_WAIT_MS).await,
+        (Some(_), _) => return put_off(app, id, Key::NotLinked, UNLINKED_WAIT_MS).await,
+        (None, _) => {
+            // No session here, and perhaps none anywhere: it may only not be back yet.
+            let session = wa_session::find(&mut app.db.read().await?, id).await?;
+            let is_linked = session.is_some_and(|session| session.state.is_linked());
+            let why = if is_linked { Key::Offline } else { Key::NotLinked };
+            return put_off(app, id, why, UNLINKED_WAIT_MS).await;
+        }
     };
     let key = app.keys.of(id).await?;
     let to = key.open_text("outbox", "recipient", &row.recipient)?;
     let Some(to) = Phone::parse(&format!("+{}", to.trim_start_matches('+'))) else {
-        settle(app, id, &row, OutboxState::Failed, "bad_number").await?;
+        settle(app, id, &row, OutboxState::Failed, Some(Key::BadNumber.into())).await?;
         return Ok(Sent::Done);
     };
     let text = key.open_text("outbox", &row.intent, &row.text)?;
     match gateway.is_on_whatsapp(id, &to).await {
         Ok(true) => {}
         Ok(false) => {
-            settle(app, id, &row, OutboxState::Failed, "not_on_whatsapp").await?;
+            settle(app, id, &row, OutboxState::Failed, Some(Key::NotOnWhatsapp.into())).await?;
             return Ok(Sent::Done);
         }
         Err(error) => return refused(app, id, &row, error).await,
@@ -90,7 +99,7 @@ pub async fn send(app: &App, id: &TenantId, outbox_id: &OutboxId) -> Result<Sent
     let outgoing = Outgoing { message_id: row.message_id.clone(), to, text };
     match gateway.send(&lease, &outgoing).await {
         Ok(()) => {
-            settle(app, id, &row, OutboxState::Sent, "").await?;
+            settle(app, id, &row, OutboxState::Sent, None).await?;
             Ok(Sent::Done)
         }
         Err(error) => refused(app, id, &row, error).await,
@@ -98,13 +107,14 @@ pub async fn send(app: &App, id: &TenantId, outbox_id: &OutboxId) -> Result<Sent
 }
 
 /// All that waits for this session waits together: one look for a salon, not one for each message.
-async fn put_off(app: &App, id: &TenantId, ms: i64) -> Result<Sent, Error> {
+async fn put_off(app: &App, id: &TenantId, why: Key, ms: i64) -> Result<Sent, Error> {
     let now = app.now();
     let mut conn = app.db.begin().await?;
     if session_lease::is_elsewhere(&mut conn, id, &app.node.id()).await? {
         // The node that runs the session sends it; nothing that waits there is put off.
         return Ok(Sent::Wait(ELSEWHERE_WAIT_MS));
     }
+    why::held(&mut conn, id, why, now).await?;
     job::put_off_all(&mut conn, id, &enqueue::session_lane(id), now.plus_ms(ms), now).await?;
     conn.commit().await?;
     Ok(Sent::Wait(ms))
@@ -116,18 +126,18 @@ async fn still_wanted(
     id: &TenantId,
     row: &OutboxRow,
     now: UnixMs,
-) -> Result<Option<(OutboxState, &'static str)>, Error> {
+) -> Result<Option<(OutboxState, Key)>, Error> {
     if row.deadline <= now {
-        return Ok(Some((OutboxState::Expired, "too_late")));
+        return Ok(Some((OutboxState::Expired, Key::TooLate)));
     }
     let state = tenants_of(app, id).await?.tenant.state;
     let own = matches!(row.kind, MessageKind::Welcome | MessageKind::Trial);
     Ok(match state {
         TenantState::Active => None,
-        TenantState::Frozen if !own => Some((OutboxState::Cancelled, "salon_frozen")),
-        TenantState::Uninstalled => Some((OutboxState::Cancelled, "salon_uninstalled")),
+        TenantState::Frozen if !own => Some((OutboxState::Cancelled, Key::SalonFrozen)),
+        TenantState::Uninstalled => Some((OutboxState::Cancelled, Key::SalonUninstalled)),
         _ if own => None,
-        _ => Some((OutboxState::Cancelled, "salon_not_active")),
+        _ => Some((OutboxState::Cancelled, Key::SalonNotActive)),
     })
 }
 
@@ -160,22 +170,23 @@ async fn refused(
     error: whatsapp::error::Error,
 ) -> Result<Sent, Error> {
     use whatsapp::error::Error as Wa;
-    let reason = match &error {
+    let why = match &error {
         // Left `sending`: it is settled like a message whose process died, by a sign or by a person.
         Wa::Unclear => return Ok(Sent::Wait(SIGN_WAIT_MS)),
-        Wa::NotOnWhatsApp => "not_on_whatsapp",
-        Wa::Banned => "banned",
-        Wa::NotPaired | Wa::LoggedOut => "not_linked",
-        Wa::Refused(_) => "refused",
-        Wa::Elsewhere => "another_node",
-        Wa::Offline | Wa::Vault(_) | Wa::Library(_) => "whatsapp_failed",
+        Wa::NotOnWhatsApp => Key::NotOnWhatsapp,
+        Wa::Banned => Key::Banned,
+        Wa::NotPaired | Wa::LoggedOut => Key::NotLinked,
+        Wa::Refused(_) => Key::Refused,
+        // Between the look and the send the session passed to another node.
+        Wa::Offline | Wa::Elsewhere => Key::Offline,
+        Wa::Vault(_) | Wa::Library(_) => Key::WhatsappFailed,
     };
     if matches!(error, Wa::NotOnWhatsApp | Wa::Refused(_)) {
-        settle(app, id, row, OutboxState::Failed, reason).await?;
+        settle(app, id, row, OutboxState::Failed, Some(why.into())).await?;
         return Ok(Sent::Done);
     }
     // Nothing was handed over. What the client would have known is taken back with the attempt.
-    if give_back(app, id, row, reason).await? {
+    if give_back(app, id, row, why).await? {
         return Ok(Sent::Done);
     }
     match error.retry() {
@@ -186,17 +197,20 @@ async fn refused(
 
 /// Puts an attempt back to waiting. When the record has changed meanwhile, what was planned on top of this message is nonsense
 /// without it, and going first it would be contradicted by it: both are withdrawn, and the record is planned anew (`true`).
-async fn give_back(app: &App, id: &TenantId, row: &OutboxRow, reason: &str) -> Result<bool, Error> {
+async fn give_back(app: &App, id: &TenantId, row: &OutboxRow, why: Key) -> Result<bool, Error> {
     let (key, now) = (app.keys.of(id).await?, app.now());
     let mut conn = app.db.begin().await?;
     take_back(app, &key, &mut conn, id, row).await?;
-    let overtaken = match row.record {
-        Some(record_id) => !outbox::withdraw(&mut conn, id, record_id, &row.intent, now).await?.is_empty(),
-        None => false,
+    let overtaken = why::withdrawn_after(&mut conn, id, row, now).await?;
+    let (state, verb, why) = if overtaken {
+        (OutboxState::Cancelled, Verb::Withdrawn, Key::Superseded)
+    } else {
+        (OutboxState::Planned, Verb::Returned, why)
     };
-    let (state, reason) =
-        if overtaken { (OutboxState::Cancelled, "superseded") } else { (OutboxState::Planned, reason) };
-    outbox::settle(&mut conn, id, &row.id, state, reason, now).await?;
+    // Said once for each cause, however often it is tried.
+    if outbox::settle(&mut conn, id, &row.id, state, why.as_str(), now).await? && row.reason != why.as_str() {
+        why::note(&mut conn, id, (row.record, Some(&row.id)), verb, why, now).await?;
+    }
     if let (true, Some(record_id)) = (overtaken, row.record) {
         enqueue::absorb_again(&mut conn, id, record_id, now).await?;
     }
@@ -208,7 +222,7 @@ async fn give_back(app: &App, id: &TenantId, row: &OutboxRow, reason: &str) -> R
 }
 
 /// Undoes what [`begin`] noted of the client's knowledge, when it is still the last thing noted.
-async fn take_back(
+pub(super) async fn take_back(
     app: &App,
     key: &DataKey,
     conn: &mut Conn,
@@ -233,7 +247,7 @@ async fn take_back(
 /// A message that was being sent when the process died, or of which nobody can say whether it left.
 async fn settle_interrupted(app: &App, id: &TenantId, row: &OutboxRow, now: UnixMs) -> Result<Sent, Error> {
     if row.ticks > Ticks::None {
-        settle(app, id, row, OutboxState::Sent, "seen_by_receipt").await?;
+        settle(app, id, row, OutboxState::Sent, Some(Key::SeenByReceipt.into())).await?;
         return Ok(Sent::Done);
     }
     // A sign can come only to a session that is there, and what came meanwhile comes just after it connects.
@@ -244,7 +258,7 @@ async fn settle_interrupted(app: &App, id: &TenantId, row: &OutboxRow, now: Unix
     if !listening && row.deadline > now {
         return Ok(Sent::Wait(SIGN_WAIT_MS));
     }
-    settle(app, id, row, OutboxState::Uncertain, "interrupted").await?;
+    settle(app, id, row, OutboxState::Uncertain, Some(Key::Interrupted.into())).await?;
     Ok(Sent::Done)
 }
 
@@ -253,20 +267,10 @@ async fn settle(
     id: &TenantId,
     row: &OutboxRow,
     state: OutboxState,
-    reason: &str,
+    why: Option<Why>,
 ) -> Result<(), Error> {
-    let now = app.now();
     let mut conn = app.db.begin().await?;
-    if outbox::settle(&mut conn, id, &row.id, state, reason, now).await? {
-        let why = if reason.is_empty() { row.kind.as_str() } else { reason };
-        let new = decision::NewDecision {
-            record: row.record,
-            verb: state.as_str(),
-            reason: why,
-            outbox: Some(&row.id),
-        };
-        decision::insert(&mut conn, id, new, now).await?;
-    }
+    why::settled(&mut conn, id, row, (state, why), app.now()).await?;
     conn.commit().await?;
     metrics::counter!("salonbridge_messages_total", "kind" => row.kind.as_str(), "state" => state.as_str())
         .increment(1);
@@ -287,27 +291,32 @@ pub async fn acknowledged(
     let Some(row) = outbox::find_message(&mut conn, id, message_id).await? else { return Ok(()) };
     match error {
         None => {
-            outbox::raise_ticks(&mut conn, id, &row, Ticks::Server, now).await?;
+            raise(&mut conn, id, &row, Ticks::Server, now).await?;
         }
         Some(code) => {
-            let reason = match code {
-                463 => "reach_out_locked".to_owned(),
-                code => format!("refused_{code}"),
-            };
+            let why = Why::refused(code);
             take_back(app, &key, &mut conn, id, &row).await?;
-            if !outbox::mark_refused(&mut conn, id, message_id, &reason, now).await? {
+            if !outbox::mark_refused(&mut conn, id, message_id, &why.text(), now).await? {
                 return Ok(());
             }
-            let new = decision::NewDecision {
-                record: row.record,
-                verb: "failed",
-                reason: &reason,
-                outbox: Some(&row.id),
-            };
-            decision::insert(&mut conn, id, new, now).await?;
+            why::note(&mut conn, id, (row.record, Some(&row.id)), Verb::Failed, why, now).await?;
         }
     }
     Ok(conn.commit().await?)
+}
+
+/// A sign of a message of which nobody could say whether it left settles it.
+async fn raise(
+    conn: &mut Conn,
+    id: &TenantId,
+    row: &OutboxRow,
+    seen: Ticks,
+    now: UnixMs,
+) -> Result<(), Error> {
+    if outbox::raise_ticks(conn, id, row, seen, now).await? && row.state == OutboxState::Uncertain {
+        why::note(conn, id, (row.record, Some(&row.id)), Verb::Sent, Key::SeenByReceipt, now).await?;
+    }
+    Ok(())
 }
 
 /// A client's phone told that a message arrived or was read.
@@ -317,7 +326,7 @@ pub async fn received(app: &App, id: &TenantId, message_ids: &[String], read: bo
     let mut conn = app.db.begin().await?;
     for message_id in message_ids {
         if let Some(row) = outbox::find_message(&mut conn, id, message_id).await? {
-            outbox::raise_ticks(&mut conn, id, &row, seen, now).await?;
+            raise(&mut conn, id, &row, seen, now).await?;
         }
     }
     Ok(conn.commit().await?)

@@ -7,11 +7,12 @@
 
 use super::absorb::Known;
 use super::error::Error;
-use super::{App, enqueue, notify};
+use super::{App, enqueue, notify, why};
 use crate::domain::dates;
 use crate::domain::message::{MessageKind, OutboxState};
 use crate::domain::planner::{Plan, Reason, Told};
 use crate::domain::rules::Rules;
+use crate::domain::why::{Key, Verb, Why};
 use crate::domain::wording::Filling;
 use crate::kernel::clock::UnixMs;
 use crate::kernel::crm_id::RecordId;
@@ -19,7 +20,7 @@ use crate::kernel::id::{OutboxId, TenantId};
 use crate::kernel::seal::DataKey;
 use crate::storage::outbox::{NewOutbox, Pending};
 use crate::storage::record::RecordRow;
-use crate::storage::{Conn, decision, outbox, record as records};
+use crate::storage::{Conn, outbox, record as records};
 
 /// What was decided of a record: what its client is to be told, and what the client before.
 pub(super) struct Decided<'a> {
@@ -73,11 +74,16 @@ pub(super) async fn carry_out(
         }
         Plan::Silent(_) | Plan::Adopt(_) => None,
     };
+    // That the CRM was asked is worth a line only where something came of it.
+    let speaks = new.is_some() || decided.farewell.is_some();
+    if let Some(asked) = known.asked.filter(|_| known.is_to_answer() || speaks) {
+        decide(conn, known, Verb::Asked, asked, None, now).await?;
+    }
     let standing = new.as_ref().map_or("", |new| new.intent.as_str());
     let mut withdrawn = outbox::withdraw(conn, id, record_id, standing, now).await?;
     withdrawn.extend(withdraw_farewells(conn, known, &decided.plan, farewells, now).await?);
     for withdrawn in withdrawn {
-        decide(conn, known, "withdrawn", "superseded", Some(&withdrawn), now).await?;
+        decide(conn, known, Verb::Withdrawn, Key::Superseded, Some(&withdrawn), now).await?;
     }
     if let Some(off) = &decided.farewell {
         let parts = (MessageKind::Cancel, off, farewell_intent(record_id, off));
@@ -86,17 +92,18 @@ pub(super) async fn carry_out(
     }
     match decided.plan {
         // A second look without news is no decision.
-        Plan::Silent(_) if !known.has_news => Ok(()),
-        Plan::Silent(reason) => decide(conn, known, "silent", reason.as_str(), None, now).await,
+        Plan::Silent(_) if !known.is_to_answer() => Ok(()),
+        Plan::Silent(reason) => decide(conn, known, Verb::Silent, reason, None, now).await,
         Plan::Adopt(told) => {
             let told = serde_json::to_vec(&numbered(known, &told))?;
             let sealed = known.key.seal("told", &record_id.to_string(), &told);
             records::set_told(conn, id, record_id, &sealed, now).await?;
-            decide(conn, known, "silent", Reason::BeforeInstall.as_str(), None, now).await
+            decide(conn, known, Verb::Silent, Reason::BeforeInstall, None, now).await
         }
         Plan::Say { .. } => match new {
-            Some(new) => send(conn, known, &new, now).await,
-            None => Ok(()),
+            Some(new) if send(conn, known, &new, now).await? => Ok(()),
+            Some(new) if known.is_to_answer() => stands(conn, known, &new, now).await,
+            _ => Ok(()),
         },
     }
 }
@@ -126,24 +133,34 @@ async fn withdraw_farewells(
     Ok(withdrawn)
 }
 
-async fn send(conn: &mut Conn, known: &Known, new: &NewOutbox, now: UnixMs) -> Result<(), Error> {
-    if let Some(planned) = outbox::plan(conn, &known.tenant.id, new, now).await? {
-        decide(conn, known, "planned", new.kind.as_str(), Some(&planned), now).await?;
-        enqueue::send(conn, &known.tenant.id, &planned, new.not_before, now).await?;
-    }
-    Ok(())
+/// `false` when this very message stands already.
+async fn send(conn: &mut Conn, known: &Known, new: &NewOutbox, now: UnixMs) -> Result<bool, Error> {
+    let Some(planned) = outbox::plan(conn, &known.tenant.id, new, now).await? else { return Ok(false) };
+    decide(conn, known, Verb::Planned, new.kind, Some(&planned), now).await?;
+    enqueue::send(conn, &known.tenant.id, &planned, new.not_before, now).await?;
+    Ok(true)
+}
+
+/// News, and the message they ask for is there: it waits for its turn, or has failed and does not get better by being repeated.
+async fn stands(conn: &mut Conn, known: &Known, new: &NewOutbox, now: UnixMs) -> Result<(), Error> {
+    let Some(there) = outbox::find_intent(conn, &known.tenant.id, &new.intent).await? else { return Ok(()) };
+    let why = match there.state {
+        OutboxState::Planned | OutboxState::Sending => Key::AlreadyPlanned,
+        OutboxState::Failed | OutboxState::Expired | OutboxState::Cancelled => Key::AlreadyFailed,
+        OutboxState::Sent | OutboxState::Uncertain => Key::AlreadyTold,
+    };
+    decide(conn, known, Verb::Silent, why, Some(&there.id), now).await
 }
 
 async fn decide(
     conn: &mut Conn,
     known: &Known,
-    verb: &'static str,
-    reason: &str,
-    outbox: Option<&OutboxId>,
+    verb: Verb,
+    why: impl Into<Why>,
+    about: Option<&OutboxId>,
     now: UnixMs,
 ) -> Result<(), Error> {
-    let new = decision::NewDecision { record: Some(known.record.id), verb, reason, outbox };
-    Ok(decision::insert(conn, &known.tenant.id, new, now).await?)
+    why::note(conn, &known.tenant.id, (Some(known.record.id), about), verb, why, now).await
 }
 
 fn numbered(known: &Known, told: &Told) -> Told {

@@ -10,4 +10,6 @@ pub mod retry;
 pub mod rules;
 pub mod session;
 pub mod tenant;
+pub mod timeline;
+pub mod why;
 pub mod wording;

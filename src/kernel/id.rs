@@ -69,17 +69,18 @@ prefixed_id!(
     /// One stored decision with its reason.
     DecisionId, "dec_");
 
-/// Ids of one millisecond grow too: what came in one post is read in the order it was written.
+/// Ids of one millisecond grow too: what came in one post, or was decided in one unit of work, is read in the order it was
+/// written, whatever ids of other moments were made in between.
 fn fresh_ulid(now: UnixMs) -> String {
-    static LAST: Mutex<(u64, u128)> = Mutex::new((0, 0));
+    static LAST: Mutex<u128> = Mutex::new(0);
     let instant = u64::try_from(now.0).unwrap_or_default();
     let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
-    // Of eighty random bits the highest is left free, so that a millisecond's steps do not overflow.
+    // A process begins anywhere in the lower half of eighty bits: its steps do not reach the end of the upper one.
     *last = match *last {
-        (then, tail) if then == instant => (then, tail + 1 + u128::from(rand::random::<u32>())),
-        _ => (instant, rand::random::<u128>() >> 49),
+        0 => rand::random::<u128>() >> 49,
+        tail => tail + 1 + u128::from(rand::random::<u32>()),
     };
-    ulid::Ulid::from_parts(last.0, last.1).to_string()
+    ulid::Ulid::from_parts(instant, *last).to_string()
 }
 
 #[cfg(test)]
@@ -98,9 +99,13 @@ mod tests {
     #[test]
     fn later_ids_sort_after_earlier_ones() {
         assert!(JobId::new(UnixMs(1)) < JobId::new(UnixMs(2)));
-        // Other tests make ids too, of other moments; between two of one moment nothing else may come.
         let moment = UnixMs(4_000_000_000_000);
-        let ids: Vec<JobId> = std::iter::repeat_with(|| JobId::new(moment)).take(3).collect();
-        assert_eq!(ids.iter().collect::<std::collections::HashSet<_>>().len(), 3);
+        let next = || {
+            let between = JobId::new(moment.plus_ms(1));
+            (JobId::new(moment), between)
+        };
+        let ids: Vec<_> = std::iter::repeat_with(next).take(50).collect();
+        assert!(ids.is_sorted_by(|a, b| a.0 < b.0), "of one moment: {ids:?}");
+        assert!(ids.iter().all(|(id, between)| id < between));
     }
 }

@@ -14,9 +14,11 @@ const LIST_OF_RECORD: &str = "SELECT record_id, verb, reason, outbox_id, decided
      WHERE tenant_id = $1 AND record_id = $2 ORDER BY decided_at, id LIMIT $3";
 const LIST_RECENT: &str = "SELECT record_id, verb, reason, outbox_id, decided_at FROM decision \
      WHERE tenant_id = $1 ORDER BY id DESC LIMIT $2";
+const LAST_OF_RECORD: &str = "SELECT record_id, verb, reason, outbox_id, decided_at FROM decision \
+     WHERE tenant_id = $1 AND record_id = $2 ORDER BY decided_at DESC, id DESC LIMIT 1";
 const DELETE_ALL: &str = "DELETE FROM decision WHERE tenant_id = $1";
 
-pub const SQL: &[&str] = &[INSERT, LIST_OF_RECORD, LIST_RECENT, DELETE_ALL];
+pub const SQL: &[&str] = &[INSERT, LIST_OF_RECORD, LIST_RECENT, LAST_OF_RECORD, DELETE_ALL];
 
 /// One decision. `verb` says what was done, `reason` why, as a key.
 #[derive(Debug, Clone)]
@@ -63,6 +65,17 @@ pub async fn list_of_record(
 /// The newest first.
 pub async fn list_recent(conn: &mut Conn, tenant: &TenantId, limit: i64) -> Result<Vec<DecisionRow>, Error> {
     Ok(on!(conn, c => sqlx::query_as(LIST_RECENT).bind(tenant.as_str()).bind(limit).fetch_all(c).await)?)
+}
+
+/// What was decided of a record last.
+pub async fn last_of_record(
+    conn: &mut Conn,
+    tenant: &TenantId,
+    record: RecordId,
+) -> Result<Option<DecisionRow>, Error> {
+    Ok(
+        on!(conn, c => sqlx::query_as(LAST_OF_RECORD).bind(tenant.as_str()).bind(record.0).fetch_optional(c).await)?,
+    )
 }
 
 pub async fn delete_all(conn: &mut Conn, tenant: &TenantId) -> Result<(), Error> {

@@ -5,6 +5,7 @@ use crate::storage::{Db, Error};
 both!(
     a_records_decisions_are_told_in_the_order_they_were_made,
     the_newest_decisions_come_first_and_no_more_than_asked_for,
+    the_last_word_on_a_record_is_the_newest,
     a_decision_is_its_own_salons,
 );
 
@@ -44,6 +45,19 @@ async fn the_newest_decisions_come_first_and_no_more_than_asked_for(db: Db) {
     let rows = seen!(db, c => list_recent(c, &iris, 10));
     assert_eq!(reasons(&rows), ["one", "three", "two", "one"], "the same said twice is two decisions");
     assert_eq!(reasons(&seen!(db, c => list_recent(c, &iris, 2))), ["one", "three"]);
+}
+
+async fn the_last_word_on_a_record_is_the_newest(db: Db) {
+    let (iris, rose) = (salon(&db).await, salon(&db).await);
+    let last = async || seen!(db, c => last_of_record(c, &iris, ANNAS)).map(|row| row.reason);
+    assert_eq!(last().await, None);
+    done!(db, c => insert(c, &iris, silent("late"), NOW.plus_ms(2)));
+    done!(db, c => insert(c, &iris, silent("early"), NOW));
+    done!(db, c => insert(c, &iris, NewDecision { record: Some(RecordId(502)), ..silent("other") }, NOW.plus_ms(3)));
+    done!(db, c => insert(c, &rose, silent("hers"), NOW.plus_ms(4)));
+    assert_eq!(last().await.as_deref(), Some("late"));
+    done!(db, c => insert(c, &iris, silent("same moment, later"), NOW.plus_ms(2)));
+    assert_eq!(last().await.as_deref(), Some("same moment, later"));
 }
 
 async fn a_decision_is_its_own_salons(db: Db) {

@@ -17,6 +17,8 @@ pub mod record;
 pub mod session_lease;
 pub mod sql;
 pub mod tenant;
+pub mod timeline;
+pub mod uncertain;
 pub mod wa_session;
 pub mod wa_value;
 

@@ -41,7 +41,11 @@ const RAISE_TICKS: &str = "UPDATE outbox SET ticks = $3, updated_at = $4, \
      read_at = CASE WHEN $3 = 'read' AND read_at IS NULL THEN $4 ELSE read_at END \
      WHERE tenant_id = $1 AND id = $2 \
      AND CASE ticks WHEN 'none' THEN 0 WHEN 'server' THEN 1 WHEN 'delivered' THEN 2 ELSE 3 END < $5";
-const WITHDRAW_ALL: &str = "UPDATE outbox SET state = 'cancelled', reason = $2, updated_at = $3 WHERE tenant_id = $1 AND state = 'planned'";
+const WITHDRAW_ALL: &str = "UPDATE outbox SET state = 'cancelled', reason = $2, updated_at = $3 WHERE tenant_id = $1 AND state = 'planned' \
+     RETURNING id, record_id";
+/// Only where it does not say so already: what it answers is news.
+const NOTE_WAITING: &str = "UPDATE outbox SET reason = $2, updated_at = $3 WHERE tenant_id = $1 AND state = 'planned' AND reason <> $2 \
+     RETURNING id, record_id";
 const LIST_RECENT: &str =
     "SELECT * FROM outbox WHERE tenant_id = $1 ORDER BY created_at DESC, id DESC LIMIT $2";
 const LAST_SENT: &str = "SELECT MAX(sent_at) FROM outbox WHERE tenant_id = $1";
@@ -60,6 +64,7 @@ pub const SQL: &[&str] = &[
     REFUSED,
     RAISE_TICKS,
     WITHDRAW_ALL,
+    NOTE_WAITING,
     LIST_RECENT,
     LAST_SENT,
     COUNT,
@@ -117,8 +122,11 @@ pub struct Pending {
     pub recipient: String,
 }
 
+/// A message and the record it is about.
+pub type About = (OutboxId, Option<RecordId>);
+
 #[derive(FromRow)]
-struct Raw {
+pub(super) struct Raw {
     id: String,
     intent: String,
     kind: String,
@@ -237,15 +245,32 @@ pub async fn withdraw(
     Ok(rows.into_iter().map(|(id,)| OutboxId::from_stored(id)).collect())
 }
 
-/// Withdraws all that is planned for a tenant; says how many.
+/// Withdraws all that is planned for a tenant, and says what.
 pub async fn withdraw_all(
     conn: &mut Conn,
     tenant: &TenantId,
     reason: &str,
     now: UnixMs,
-) -> Result<u64, Error> {
-    Ok(on!(conn, c => sqlx::query(WITHDRAW_ALL).bind(tenant.as_str()).bind(reason).bind(now.0)
-        .execute(c).await.map(|d| d.rows_affected()))?)
+) -> Result<Vec<About>, Error> {
+    let rows = on!(conn, c => sqlx::query_as(WITHDRAW_ALL).bind(tenant.as_str()).bind(reason).bind(now.0).fetch_all(c).await)?;
+    Ok(about(rows))
+}
+
+/// Notes what all that is planned for a tenant waits for, and says which messages did not know it yet.
+pub async fn note_waiting(
+    conn: &mut Conn,
+    tenant: &TenantId,
+    reason: &str,
+    now: UnixMs,
+) -> Result<Vec<About>, Error> {
+    let rows = on!(conn, c => sqlx::query_as(NOTE_WAITING).bind(tenant.as_str()).bind(reason).bind(now.0).fetch_all(c).await)?;
+    Ok(about(rows))
+}
+
+/// `RETURNING` promises no order.
+fn about(mut rows: Vec<(String, Option<i64>)>) -> Vec<About> {
+    rows.sort();
+    rows.into_iter().map(|(id, record)| (OutboxId::from_stored(id), record.map(RecordId))).collect()
 }
 
 /// Marks that an attempt begins; `false` when it was begun, settled or withdrawn meanwhile.
@@ -329,6 +354,10 @@ pub async fn delete_all(conn: &mut Conn, tenant: &TenantId) -> Result<(), Error>
     on!(conn, c => sqlx::query(DELETE_ALL).bind(tenant.as_str()).execute(c).await.map(drop))?;
     Ok(())
 }
+
+#[cfg(test)]
+#[path = "outbox_waiting_tests.rs"]
+mod waiting_tests;
 
 #[cfg(test)]
 #[path = "outbox_tests.rs"]

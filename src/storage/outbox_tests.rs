@@ -190,7 +190,7 @@ async fn a_row_found_sending_is_settled_and_never_begun_again(db: Db) {
     assert!(!done!(db, c => begin_sending(c, &iris, &id, NOW.plus_secs(2))), "nobody knows whether it left");
     assert_eq!(done!(db, c => plan(c, &iris, &new("a", ANNAS), NOW)), None);
     assert_eq!(done!(db, c => withdraw(c, &iris, ANNAS, "", NOW)), []);
-    assert_eq!(done!(db, c => withdraw_all(c, &iris, "salon_frozen", NOW)), 0);
+    assert_eq!(done!(db, c => withdraw_all(c, &iris, "salon_frozen", NOW)), []);
     assert!(done!(db, c => raise_ticks(c, &iris, &found, Ticks::Server, NOW)), "a sign may still come");
     assert!(done!(db, c => settle(c, &iris, &id, OutboxState::Uncertain, "interrupted", NOW.plus_secs(30))));
     assert_eq!(state(&db, &iris, &id).await, OutboxState::Uncertain);
@@ -245,7 +245,8 @@ async fn all_that_is_planned_is_withdrawn_at_once(db: Db) {
     let [one, two] = [planned(&db, &iris, "1").await, planned(&db, &iris, "2").await];
     let done = sent(&db, &iris, "3", NOW).await;
     let hers = planned(&db, &rose, "1").await;
-    assert_eq!(done!(db, c => withdraw_all(c, &iris, "salon_stopped", NOW)), 2);
+    let withdrawn = done!(db, c => withdraw_all(c, &iris, "salon_stopped", NOW));
+    assert_eq!(withdrawn, [(one.clone(), Some(ANNAS)), (two.clone(), Some(ANNAS))]);
     for id in [&one, &two] {
         let row = get(&db, &iris, id).await;
         assert_eq!((row.state, row.reason.as_str()), (OutboxState::Cancelled, "salon_stopped"));
@@ -363,7 +364,7 @@ async fn a_message_is_its_own_salons(db: Db) {
     assert!(seen!(db, c => list_recent(c, &iris, 10)).is_empty());
     assert!(seen!(db, c => count(c, &iris)).is_empty());
     assert_eq!(done!(db, c => withdraw(c, &iris, ANNAS, "", NOW)), []);
-    assert_eq!(done!(db, c => withdraw_all(c, &iris, "x", NOW)), 0);
+    assert_eq!(done!(db, c => withdraw_all(c, &iris, "x", NOW)), []);
     assert!(!done!(db, c => begin_sending(c, &iris, &hers, NOW)));
     assert!(!done!(db, c => settle(c, &iris, &hers, OutboxState::Sent, "", NOW)));
     assert!(!done!(db, c => raise_ticks(c, &iris, &before, Ticks::Read, NOW)));

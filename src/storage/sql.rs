@@ -19,6 +19,8 @@ pub fn all() -> Vec<(&'static str, &'static str)> {
         ("session_lease", super::session_lease::SQL),
         ("decision", super::decision::SQL),
         ("outbox", super::outbox::SQL),
+        ("timeline", super::timeline::SQL),
+        ("uncertain", super::uncertain::SQL),
         ("wa_session", super::wa_session::SQL),
         ("wa_value", super::wa_value::SQL),
     ];

@@ -16,6 +16,7 @@ pub mod qr;
 mod samples;
 #[cfg(test)]
 mod tests;
+pub mod timeline;
 
 use askama::Template;
 use chrono_tz::Tz;

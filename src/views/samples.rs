@@ -3,7 +3,7 @@
 use super::connect::{self, FirstWay, Opening};
 use super::home::HomeLink;
 use super::install::{Choice, Problem};
-use super::{Frame, Reader, error, home, install};
+use super::{Frame, Reader, error, home, install, timeline};
 use crate::kernel::locale::Locale;
 
 /// One page as it is sent.
@@ -36,6 +36,9 @@ pub fn samples(locale: Locale) -> Vec<Sample> {
     let salon = |title: &str, linked| Choice { title: title.to_owned(), url: "/connect".to_owned(), linked };
     let salons = [salon("Ирис на Садовой", true), salon("Ирис на Лесной", false)];
     add("install-choose".to_owned(), install::choose(frame(), &salons));
+    for (name, html) in timeline::samples(&frame) {
+        add(format!("timeline-{name}"), html);
+    }
     for status in [400, 404, 429, 500, 503] {
         add(format!("error-{status}"), error::error(frame(), status));
     }

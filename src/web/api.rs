@@ -9,6 +9,7 @@ use serde_json::json;
 use super::error;
 use super::state::{Visit, WebState, header};
 use crate::app::{self, health, hook_key};
+use crate::domain::timeline::Eye;
 use crate::kernel::id::TenantId;
 
 /// `GET /api/v1/companies/{id}/health`
@@ -48,8 +49,16 @@ pub async fn rotate_hook_key(
     }
 }
 
-/// Another company's id is answered as if there were no such company, whatever the key.
-async fn admit(state: &WebState, id: &str, headers: &HeaderMap) -> Result<TenantId, app::Error> {
+pub(super) async fn admit(state: &WebState, id: &str, headers: &HeaderMap) -> Result<TenantId, app::Error> {
+    Ok(admit_as(state, id, headers).await?.0)
+}
+
+/// Who asks, and how much they may see. Another company's id is answered as if there were no such company, whatever the key.
+pub(super) async fn admit_as(
+    state: &WebState,
+    id: &str,
+    headers: &HeaderMap,
+) -> Result<(TenantId, Eye), app::Error> {
     let tenant = TenantId::parse(id).ok_or(app::Error::NotFound)?;
     let given = header(headers, "authorization");
     let given = given.strip_prefix("Bearer ").unwrap_or_default();
@@ -57,8 +66,10 @@ async fn admit(state: &WebState, id: &str, headers: &HeaderMap) -> Result<Tenant
         return Err(app::Error::NotFound);
     }
     let operator = state.settings.operator_token.as_ref().is_some_and(|token| token.matches(given));
-    if operator || hook_key::is_api_key(&state.app, &tenant, given).await? {
-        Ok(tenant)
+    if operator {
+        Ok((tenant, Eye::Operator))
+    } else if hook_key::is_api_key(&state.app, &tenant, given).await? {
+        Ok((tenant, Eye::Salon))
     } else {
         Err(app::Error::NotFound)
     }

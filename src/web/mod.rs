@@ -12,6 +12,8 @@ mod marketplace;
 pub mod metrics;
 mod router;
 mod state;
+mod timeline;
+mod timeline_page;
 
 pub use router::router;
 pub use state::{WebSettings, WebState};

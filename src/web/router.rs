@@ -8,7 +8,7 @@ use axum::routing::{get, post};
 
 use super::layer::{request_id, security_headers};
 use super::state::{WebSettings, WebState};
-use super::{api, assets, connect, error, health, hooks, install, marketplace};
+use super::{api, assets, connect, error, health, hooks, install, marketplace, timeline, timeline_page};
 use crate::app::App;
 use crate::live;
 
@@ -36,6 +36,12 @@ pub fn router(app: Arc<App>, settings: WebSettings) -> Router {
         // programs of the salon and of the operator
         .route("/api/v1/companies/{id}/health", get(api::health))
         .route("/api/v1/companies/{id}/webhook-key/rotate", post(api::rotate_hook_key))
+        .route("/api/v1/companies/{id}/records/{record_id}/timeline", get(timeline::show))
+        .route("/api/v1/companies/{id}/messages", get(timeline::messages))
+        .route("/api/v1/companies/{id}/messages/{message_id}/settle", post(timeline::settle))
+        // a person whom such a program gave a link
+        .route("/companies/{id}/records/{record_id}/timeline", get(timeline_page::show))
+        .route("/companies/{id}/records/{record_id}/timeline/settle", post(timeline_page::settle))
         // whoever runs the product
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))

@@ -17,6 +17,9 @@ use salonbridge::storage::{decision, tenant, wa_session};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+/// The operator's token.
+pub const OPERATOR: &str = "the operator of all the salons, thirty-two and more";
+
 /// Longer than anything takes; a test that waits so long has failed.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -43,16 +46,21 @@ pub async fn postgres() -> String {
 impl Salon {
     /// Installed and linked, with hooks absorbed almost at once.
     pub async fn active() -> Self {
-        Self::active_on(None).await
+        Self::active_on(Env::new()).await
+    }
+
+    /// The same with these settings.
+    pub async fn active_with<const N: usize>(settings: [(&str, String); N]) -> Self {
+        Self::active_on(settings.map(|(name, value)| (name.to_owned(), value)).into()).await
     }
 
     /// The same on a database of its own in PostgreSQL.
     pub async fn active_on_postgres() -> Self {
-        Self::active_on(Some(postgres().await)).await
+        Self::active_with([("DATABASE_URL", postgres().await)]).await
     }
 
-    async fn active_on(database: Option<String>) -> Self {
-        let salon = Self::installed_on(database, json!({}), json!([])).await;
+    async fn active_on(settings: Env) -> Self {
+        let salon = Self::installed_on(settings, json!({}), json!([])).await;
         salon.link().await;
         assert_eq!(salon.state().await, TenantState::Active);
         salon
@@ -60,22 +68,26 @@ impl Salon {
 
     /// The same while these routes of YClients fail.
     pub async fn active_under(routes: Value) -> Self {
-        let salon = Self::installed_on(None, json!({}), routes).await;
+        let salon = Self::installed_on(Env::new(), json!({}), routes).await;
         salon.link().await;
         salon
     }
 
     /// Installed, its page opened once and its phone not linked, in a WhatsApp with these faults.
     pub async fn installed(whatsapp_faults: Value) -> Self {
-        Self::installed_on(None, whatsapp_faults, json!([])).await
+        Self::installed_on(Env::new(), whatsapp_faults, json!([])).await
     }
 
-    async fn installed_on(database: Option<String>, whatsapp_faults: Value, routes: Value) -> Self {
+    async fn installed_on(settings: Env, whatsapp_faults: Value, routes: Value) -> Self {
         let mut env = Env::from(
-            [("SALONBRIDGE_SETTLE_MS", "300"), ("SALONBRIDGE_GRACE_S", "2")]
-                .map(|(k, v)| (k.to_owned(), v.to_owned())),
+            [
+                ("SALONBRIDGE_SETTLE_MS", "300"),
+                ("SALONBRIDGE_GRACE_S", "2"),
+                ("SALONBRIDGE_OPERATOR_TOKEN", OPERATOR),
+            ]
+            .map(|(k, v)| (k.to_owned(), v.to_owned())),
         );
-        env.extend(database.map(|url| ("DATABASE_URL".to_owned(), url)));
+        env.extend(settings);
         let folder = tempfile::tempdir().expect("a folder");
         let world = World::start(&env, folder.path(), 0).await.expect("the world starts");
         let trip = Trip::new(&world).expect("hands");

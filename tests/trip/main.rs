@@ -11,8 +11,10 @@ mod linking;
 mod lost;
 mod nodes;
 mod records;
+mod settling;
 mod unclear;
 mod weather;
+mod why;
 
 use salonbridge::boot::config::Env;
 use salonbridge::boot::demo::World;

@@ -1,0 +1,182 @@
+//! "Why?" for programs: a record's timeline, messages by state, and a person's word on an uncertain one.
+
+use axum::Json;
+use axum::extract::{Path, Query, State};
+use axum::http::HeaderMap;
+use axum::response::{IntoResponse as _, Response};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::api::{admit, admit_as};
+use super::error;
+use super::state::{Visit, WebState};
+use crate::app::settle::{self, Word};
+use crate::app::timeline_token::{self, Purpose};
+use crate::app::{self, timeline};
+use crate::domain::message::OutboxState;
+use crate::domain::timeline::{Cursor, Entry, Message};
+use crate::kernel::crm_id::RecordId;
+use crate::kernel::id::{OutboxId, TenantId};
+use crate::views::Words;
+use crate::views::timeline::sentence;
+
+/// Entries in an answer when nothing is said of it, and at most.
+const PAGE: usize = 50;
+const MOST: usize = 200;
+
+#[derive(Deserialize)]
+pub struct Turn {
+    after: Option<String>,
+    limit: Option<usize>,
+    state: Option<String>,
+}
+
+impl Turn {
+    fn limit(&self) -> usize {
+        self.limit.unwrap_or(PAGE).clamp(1, MOST)
+    }
+}
+
+fn answer(result: Result<Value, app::Error>, visit: &Visit) -> Response {
+    match result {
+        Ok(body) => Json(body).into_response(),
+        Err(e) => error::problem(&e, &visit.request_id),
+    }
+}
+
+/// `GET /api/v1/companies/{id}/records/{record_id}/timeline?after=&limit=`
+pub async fn show(
+    State(state): State<WebState>,
+    Path((id, record)): Path<(String, String)>,
+    Query(turn): Query<Turn>,
+    visit: Visit,
+    headers: HeaderMap,
+) -> Response {
+    let result = async {
+        let (tenant, eye) = admit_as(&state, &id, &headers).await?;
+        let record = RecordId(record.parse().map_err(|_| app::Error::NotFound)?);
+        let after = match &turn.after {
+            Some(text) => Some(Cursor::parse(text).ok_or(app::Error::Rejected("bad_cursor"))?),
+            None => None,
+        };
+        let found = timeline::of(&state.app, &tenant, record, eye, after.as_ref(), turn.limit()).await?;
+        let words = Words(visit.locale);
+        Ok(json!({
+            "record_id": found.record.0,
+            "entries": found.entries.iter().map(|entry| entry_json(words, entry)).collect::<Vec<_>>(),
+            "next": found.next.as_ref().map(Cursor::text),
+            "page": link(&state, (&tenant, record, eye))?,
+        }))
+    };
+    answer(result.await, &visit)
+}
+
+/// An address a person opens within ten minutes.
+fn link(
+    state: &WebState,
+    what: (&TenantId, RecordId, crate::domain::timeline::Eye),
+) -> Result<String, app::Error> {
+    let (tenant, record, _) = what;
+    let secret = &state.app.settings.jwt_secret;
+    let token = timeline_token::sign(secret, Purpose::Link, what, state.app.now())
+        .map_err(|_| app::Error::Rejected("no_link"))?;
+    let base = &state.app.settings.public_url;
+    Ok(format!("{base}/companies/{tenant}/records/{record}/timeline?token={token}"))
+}
+
+fn entry_json(words: Words, entry: &Entry) -> Value {
+    json!({
+        "at": entry.at,
+        "kind": entry.source.as_str(),
+        "verb": entry.verb,
+        "reason": entry.reason,
+        "sentence": sentence(words, entry).replace('\u{a0}', " "),
+        "source": entry.came_by,
+        "event": entry.event,
+        "message": entry.message.as_deref().map(message_json),
+    })
+}
+
+fn message_json(message: &Message) -> Value {
+    json!({
+        "id": message.id,
+        "kind": message.kind,
+        "state": message.state,
+        "ticks": message.ticks,
+        "reason": message.reason,
+        "attempts": message.attempts,
+        "created_at": message.created_at,
+        "sent_at": message.sent_at,
+        "delivered_at": message.delivered_at,
+        "read_at": message.read_at,
+        "to": message.to,
+        "text": message.text,
+    })
+}
+
+/// `GET /api/v1/companies/{id}/messages?state=uncertain&after=&limit=`: the oldest first.
+pub async fn messages(
+    State(state): State<WebState>,
+    Path(id): Path<String>,
+    Query(turn): Query<Turn>,
+    visit: Visit,
+    headers: HeaderMap,
+) -> Response {
+    let result = async {
+        let (tenant, eye) = admit_as(&state, &id, &headers).await?;
+        let wanted =
+            turn.state.as_deref().and_then(OutboxState::parse).ok_or(app::Error::Rejected("bad_state"))?;
+        let after = match &turn.after {
+            Some(text) => Some(OutboxId::parse(text).ok_or(app::Error::Rejected("bad_cursor"))?),
+            None => None,
+        };
+        let limit = turn.limit();
+        let (list, next) =
+            timeline::messages(&state.app, &tenant, wanted, eye, after.as_ref(), limit).await?;
+        let list = list.iter().map(|(record, message)| {
+            let mut body = message_json(message);
+            body["record_id"] = json!(record);
+            body
+        });
+        Ok(json!({"messages": list.collect::<Vec<_>>(), "next": next}))
+    };
+    answer(result.await, &visit)
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Said {
+    #[serde(rename = "as")]
+    what: String,
+    #[serde(default)]
+    again: bool,
+}
+
+impl Said {
+    fn word(&self) -> Result<Word, app::Error> {
+        match (self.what.as_str(), self.again) {
+            ("sent", false) => Ok(Word::Sent),
+            ("not_sent", again) => Ok(Word::NotSent { again }),
+            _ => Err(app::Error::Rejected("bad_word")),
+        }
+    }
+}
+
+/// `POST /api/v1/companies/{id}/messages/{message_id}/settle` `{"as":"sent"|"not_sent","again":true}`
+pub async fn settle(
+    State(state): State<WebState>,
+    Path((id, message)): Path<(String, String)>,
+    visit: Visit,
+    headers: HeaderMap,
+    body: axum::body::Bytes,
+) -> Response {
+    let result = async {
+        let tenant = admit(&state, &id, &headers).await?;
+        let message = OutboxId::parse(&message).ok_or(app::Error::NotFound)?;
+        let said: Said = serde_json::from_slice(&body).map_err(|_| app::Error::Rejected("bad_word"))?;
+        let word = said.word()?;
+        let is_new = settle::settle(&state.app, &tenant, &message, word).await?;
+        Ok(json!({"message_id": message, "as": said.what, "again": said.again, "settled_before": !is_new}))
+    };
+    answer(result.await, &visit)
+}
