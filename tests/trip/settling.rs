@@ -5,12 +5,14 @@ use std::process::Stdio;
 
 use reqwest::StatusCode;
 use reqwest::header::{COOKIE, LOCATION, SET_COOKIE};
-use salonbridge::domain::message::OutboxState;
+use salonbridge::app::notify;
+use salonbridge::boot::demo_trip::{self, CLIENT_PHONE};
+use salonbridge::domain::message::{MessageKind, OutboxState};
 use salonbridge::kernel::crm_id::RecordId;
 use salonbridge::kernel::id::{OutboxId, TenantId};
 use salonbridge::storage::decision::{self, NewDecision};
-use salonbridge::storage::outbox::{self, OutboxRow};
-use salonbridge::storage::record;
+use salonbridge::storage::outbox::{self, NewOutbox, OutboxRow};
+use salonbridge::storage::{record, tenant};
 use serde_json::{Value, json};
 use tokio::process::Command;
 
@@ -174,6 +176,80 @@ async fn a_wish_to_send_anew_is_answered_by_a_message_or_by_a_reason() {
         salon.told(1).await;
         salon.world.stop().await;
     }
+}
+
+/// A message in doubt that leaves no note at a record: a trial, or word to a client that the record is another's now.
+async fn noteless(salon: &Salon, intent: &str, record: Option<i64>) -> OutboxId {
+    let (key, now) = (salon.app().keys.of(&salon.tenant).await.expect("a key"), salon.app().now());
+    let new = NewOutbox {
+        id: OutboxId::new(now),
+        recipient: key.seal_text("outbox", "recipient", CLIENT_PHONE),
+        text: key.seal_text("outbox", intent, "once more"),
+        told: String::new(),
+        told_before: String::new(),
+        message_id: notify::message_id(&key, intent),
+        intent: intent.to_owned(),
+        kind: if record.is_some() { MessageKind::Cancel } else { MessageKind::Trial },
+        record: record.map(RecordId),
+        not_before: now,
+        deadline: now.plus_secs(3600),
+    };
+    let mut conn = salon.app().db.begin().await.expect("begins");
+    let id = outbox::plan(&mut conn, &salon.tenant, &new, now).await.expect("stored").expect("new");
+    assert!(outbox::begin_sending(&mut conn, &salon.tenant, &id, now).await.expect("begun"));
+    let doubt = OutboxState::Uncertain;
+    assert!(outbox::settle(&mut conn, &salon.tenant, &id, doubt, "interrupted", now).await.expect("settled"));
+    conn.commit().await.expect("commits");
+    id
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_no_record_knows_of_is_said_in_the_same_words_but_not_against_the_journal() {
+    for salon in both().await {
+        let key = salon.api_key().await;
+        let again = json!({"as": "not_sent", "again": true});
+        let trial = noteless(&salon, "trial:1", None).await;
+        for _ in 0..2 {
+            assert_eq!(salon.settle(&key, &trial, again.clone()).await.0, 200);
+        }
+        assert_eq!(salon.told(1).await, ["once more"]);
+        // The visit is this client's again: to say that it is off would be a lie.
+        let path = salon.hook_path().await;
+        salon.post(&path, salon.hook(501, "create", json!({}))).await;
+        salon.told(2).await;
+        salon.until_why(501, "sent: confirmation").await;
+        let farewell = noteless(&salon, "501:0:farewell", Some(501)).await;
+        assert_eq!(salon.settle(&key, &farewell, again.clone()).await.0, 200);
+        salon.until_why(501, "silent: has_it_again").await;
+        let gone = noteless(&salon, "502:0:farewell", Some(502)).await;
+        assert_eq!(salon.settle(&key, &gone, again).await.0, 200);
+        salon.told(3).await;
+        salon.until_why(502, "sent: cancel").await;
+        assert_eq!(salon.why(502).await[..3], ["settled: person_again", "planned: cancel", "sent: cancel"]);
+        salon.world.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_a_salon_that_left_the_reasons_remain_and_nothing_that_was_sealed() {
+    let salon = Salon::active().await;
+    let path = salon.hook_path().await;
+    salon.post(&path, salon.hook(601, "create", json!({}))).await;
+    salon.told(1).await;
+    salon.crm("POST", &format!("/admin/salons/{}/uninstall", demo_trip::SALON), json!({})).await;
+    salon
+        .until("keys destroyed", async || {
+            let mut conn = salon.app().db.read().await.expect("a connection");
+            let stored = tenant::find(&mut conn, &salon.tenant).await.expect("read").expect("there");
+            stored.keys.data_key.is_empty()
+        })
+        .await;
+    let (status, body) = salon.ask(OPERATOR, salon.company("/records/601/timeline")).await;
+    assert_eq!(status, 200, "{body}");
+    let entries = body["entries"].as_array().expect("entries");
+    let planned = entries.iter().find(|entry| entry["verb"] == "planned").expect("planned");
+    assert_eq!((&planned["message"]["to"], &entries[0]["event"]), (&json!(""), &Value::Null));
+    salon.world.stop().await;
 }
 
 /// A browser without a window: no redirects followed, cookies by hand.
