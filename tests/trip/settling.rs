@@ -1,8 +1,5 @@
 //! A message of which nobody knows whether it left: a person settles it, by a program or by the page of the record's history.
 
-use std::path::Path;
-use std::process::Stdio;
-
 use reqwest::StatusCode;
 use reqwest::header::{COOKIE, LOCATION, SET_COOKIE};
 use salonbridge::app::notify;
@@ -14,8 +11,8 @@ use salonbridge::storage::decision::{self, NewDecision};
 use salonbridge::storage::outbox::{self, NewOutbox, OutboxRow};
 use salonbridge::storage::{record, tenant};
 use serde_json::{Value, json};
-use tokio::process::Command;
 
+use crate::browser::drive;
 use crate::kit::{OPERATOR, Salon};
 
 /// A booking whose confirmation was being sent when the process died, and left no sign: the record and the message.
@@ -339,24 +336,12 @@ async fn a_link_opens_one_page_and_its_buttons_work_from_it_alone() {
     salon.world.stop().await;
 }
 
-/// Pictures of every stage are kept for people to look at, in `target/screenshots`.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_person_settles_it_in_a_browser() {
     let salon = Salon::active().await;
     let doubt = salon.doubt().await;
-    let shots = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("screenshots");
-    let output = Command::new("node")
-        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/browser/timeline.mjs"))
-        .env("LINK", salon.page_of(&doubt.record).await)
-        .env("SHOTS", shots)
-        .stdin(Stdio::null())
-        .kill_on_drop(true)
-        .output()
-        .await
-        .expect("node is needed: bin/test installs it");
-    let said =
-        String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{said}");
+    let link = salon.page_of(&doubt.record).await;
+    drive("timeline.mjs", [("LINK", link.as_str())]).await;
     salon.told(1).await;
     salon.world.stop().await;
 }

@@ -208,7 +208,7 @@ pub enum Refused {
 }
 
 #[derive(Template)]
-#[template(path = "timeline/refused.html")]
+#[template(path = "error/error.html")]
 struct RefusedPage {
     frame: Frame,
     w: Words,
