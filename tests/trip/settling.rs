@@ -145,6 +145,36 @@ async fn what_did_not_arrive_is_sent_anew_only_when_a_person_wants_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_receipt_that_comes_after_a_persons_no_is_believed() {
+    for salon in both().await {
+        let (doubt, key) = (salon.doubt().await, salon.api_key().await);
+        let gateway = salon.app().gateway().expect("a gateway").clone();
+        gateway.stop(&salon.tenant).await;
+        let again = json!({"as": "not_sent", "again": true});
+        assert_eq!(salon.settle(&key, &doubt.message, again).await.0, 200);
+        let planned = async || {
+            let why = salon.why(&doubt.record).await;
+            why.iter().filter(|line| *line == "planned: confirmation").count()
+        };
+        salon.until("planned anew", async || planned().await == 2).await;
+        let message_id = salon.row(&doubt.message).await.message_id;
+        notify::received(salon.app(), &salon.tenant, &[message_id], false).await.expect("noted");
+        salon.until_why(doubt.record.as_str(), "withdrawn: superseded").await;
+        let row = salon.row(&doubt.message).await;
+        assert_eq!((row.state, row.reason.as_str()), (OutboxState::Sent, "seen_by_receipt"));
+        let why = salon.why(&doubt.record).await;
+        assert!(why.contains(&"sent: seen_by_receipt".to_owned()), "{why:?}");
+        // The client counts as told again.
+        gateway.restore(&salon.tenant).await.expect("wakes");
+        let path = format!("/admin/records/{}", doubt.record);
+        salon.crm("PATCH", &path, json!({"comment": "news of nothing"})).await;
+        salon.until_why(doubt.record.as_str(), "silent: already_told").await;
+        salon.told(0).await;
+        salon.world.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_wish_to_send_anew_is_answered_by_a_message_or_by_a_reason() {
     for salon in both().await {
         let (doubt, key) = (salon.doubt().await, salon.api_key().await);
