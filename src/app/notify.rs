@@ -6,7 +6,7 @@
 //! otherwise calls it uncertain, for a person to settle. It is never silently sent again.
 
 use super::error::Error;
-use super::{App, bus::News, enqueue, tenants_of, why};
+use super::{App, bus::News, enqueue, settle, tenants_of, why};
 use crate::domain::message::{MessageKind, OutboxState, Ticks};
 use crate::domain::session::{Lease, SessionState};
 use crate::domain::tenant::TenantState;
@@ -291,7 +291,7 @@ pub async fn acknowledged(
     let Some(row) = outbox::find_message(&mut conn, id, message_id).await? else { return Ok(()) };
     match error {
         None => {
-            raise(&mut conn, id, &row, Ticks::Server, now).await?;
+            raise(&mut conn, &key, id, &row, Ticks::Server, now).await?;
         }
         Some(code) => {
             let why = Why::refused(code);
@@ -308,12 +308,15 @@ pub async fn acknowledged(
 /// A sign of a message of which nobody could say whether it left settles it.
 async fn raise(
     conn: &mut Conn,
+    key: &DataKey,
     id: &TenantId,
     row: &OutboxRow,
     seen: Ticks,
     now: UnixMs,
 ) -> Result<(), Error> {
-    if outbox::raise_ticks(conn, id, row, seen, now).await? && row.state == OutboxState::Uncertain {
+    let overruled = settle::overrule(conn, key, id, row, now).await?;
+    let settles = overruled || row.state == OutboxState::Uncertain;
+    if outbox::raise_ticks(conn, id, row, seen, now).await? && settles {
         why::note(conn, id, (row.record, Some(&row.id)), Verb::Sent, Key::SeenByReceipt, now).await?;
     }
     Ok(())
@@ -323,10 +326,11 @@ async fn raise(
 pub async fn received(app: &App, id: &TenantId, message_ids: &[String], read: bool) -> Result<(), Error> {
     let now = app.now();
     let seen = if read { Ticks::Read } else { Ticks::Delivered };
+    let key = app.keys.of(id).await?;
     let mut conn = app.db.begin().await?;
     for message_id in message_ids {
         if let Some(row) = outbox::find_message(&mut conn, id, message_id).await? {
-            raise(&mut conn, id, &row, seen, now).await?;
+            raise(&mut conn, &key, id, &row, seen, now).await?;
         }
     }
     Ok(conn.commit().await?)

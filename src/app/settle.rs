@@ -100,6 +100,33 @@ async fn settle_where(
     Ok(true)
 }
 
+/// A sign of life outranks a person who said "it did not leave": the client does know. When nothing else was told meanwhile it is
+/// noted again, and the record is looked at anew, so that what is planned to tell it once more is withdrawn.
+pub(super) async fn overrule(
+    conn: &mut Conn,
+    key: &DataKey,
+    id: &TenantId,
+    row: &OutboxRow,
+    now: UnixMs,
+) -> Result<bool, Error> {
+    let no = [Key::PersonNotSent, Key::PersonAgain].iter().any(|no| no.as_str() == row.reason);
+    if row.state != OutboxState::Failed || !no {
+        return Ok(false);
+    }
+    let Some(record_id) = row.record.filter(|_| !row.told.is_empty()) else { return Ok(true) };
+    let Some(stored) = record::find(conn, id, record_id).await? else { return Ok(true) };
+    let place = record_id.to_string();
+    let open = |told: &str| {
+        if told.is_empty() { Ok(Vec::new()) } else { key.open("told", &place, told) }
+    };
+    if open(&stored.told)? == open(&row.told_before)? {
+        let told = key.seal("told", &place, &key.open("outbox_told", &row.intent, &row.told)?);
+        record::set_told(conn, id, record_id, &told, now).await?;
+        enqueue::absorb_again(conn, id, record_id, now).await?;
+    }
+    Ok(true)
+}
+
 /// Whether a person's wish to tell the client anew is the last word on a record.
 pub(super) async fn is_wanted(conn: &mut Conn, id: &TenantId, record: RecordId) -> Result<bool, Error> {
     let last = decision::last_of_record(conn, id, record).await?;

@@ -34,7 +34,8 @@ pub async fn of(
     after: Option<&Cursor>,
     limit: usize,
 ) -> Result<Timeline, Error> {
-    let (tenant, key) = (tenants_of(app, id).await?.tenant, app.keys.of(id).await?);
+    let (tenant, key) = (tenants_of(app, id).await?.tenant, key_of(app, id).await?);
+    let key = key.as_ref();
     let most = limit as i64 + 1;
     let (row, hooks, decided, rows) = {
         let mut conn = app.db.read().await?;
@@ -48,9 +49,9 @@ pub async fn of(
     };
     let mut messages = HashMap::with_capacity(rows.len());
     for row in &rows {
-        messages.insert(row.id.as_str(), Arc::new(message(&key, row, eye)?));
+        messages.insert(row.id.as_str(), Arc::new(message(key, row, eye)?));
     }
-    let mut entries: Vec<Entry> = hooks.into_iter().map(|hook| hook_entry(&key, hook)).collect();
+    let mut entries: Vec<Entry> = hooks.into_iter().map(|hook| hook_entry(key, hook)).collect();
     entries.extend(decided.into_iter().map(|row| decided_entry(row, &messages)));
     entries.extend(
         messages.values().flat_map(ticks).filter(|tick| after.is_none_or(|after| tick.cursor() > *after)),
@@ -61,10 +62,15 @@ pub async fn of(
     }
     let next = (entries.len() > limit).then(|| entries.truncate(limit));
     let next = next.and(entries.last()).map(Entry::cursor);
-    let known: Option<Record> = match &row {
-        Some(row) => Some(serde_json::from_slice(&key.open("record", &record_id.to_string(), &row.body)?)?),
-        None => None,
+    let known: Option<Record> = match (&row, key) {
+        (Some(row), Some(key)) => {
+            Some(serde_json::from_slice(&key.open("record", &record_id.to_string(), &row.body)?)?)
+        }
+        _ => None,
     };
+    let mut doubts: Vec<_> =
+        messages.values().filter(|m| m.state == OutboxState::Uncertain).cloned().collect();
+    doubts.sort_by(|a, b| a.id.cmp(&b.id));
     let client = known.as_ref().and_then(|known| known.client.value()).map(|card| card.name.clone());
     Ok(Timeline {
         record: record_id,
@@ -74,6 +80,7 @@ pub async fn of(
         zone: tenant.timezone,
         entries,
         next,
+        doubts,
     })
 }
 
@@ -86,14 +93,23 @@ pub async fn messages(
     after: Option<&OutboxId>,
     limit: usize,
 ) -> Result<(Vec<(Option<RecordId>, Message)>, Option<OutboxId>), Error> {
-    let key = app.keys.of(id).await?;
+    let key = key_of(app, id).await?;
     let after = after.map_or("", OutboxId::as_str);
     let mut rows = uncertain::list(&mut app.db.read().await?, id, state, after, limit as i64 + 1).await?;
     let is_more = rows.len() > limit;
     rows.truncate(limit);
     let next = rows.last().filter(|_| is_more).map(|row| row.id.clone());
-    let list = rows.iter().map(|row| Ok((row.record, message(&key, row, eye)?)));
+    let list = rows.iter().map(|row| Ok((row.record, message(key.as_ref(), row, eye)?)));
     Ok((list.collect::<Result<_, Error>>()?, next))
+}
+
+/// The salon's key; `None` once it was destroyed. Then the reasons remain, and what was sealed is gone.
+async fn key_of(app: &App, id: &TenantId) -> Result<Option<DataKey>, Error> {
+    match app.keys.of(id).await {
+        Ok(key) => Ok(Some(key)),
+        Err(Error::NotFound) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// Where a page begins in one of the lists it is joined from.
@@ -107,10 +123,10 @@ fn place(after: Option<&Cursor>, source: Source) -> After<'_> {
     After { at: after.at, id }
 }
 
-fn hook_entry(key: &DataKey, hook: HookRow) -> Entry {
+fn hook_entry(key: Option<&DataKey>, hook: HookRow) -> Entry {
     // What cannot be opened any more still came.
-    let body =
-        key.open("inbox", &hook.id, &hook.body).ok().and_then(|body| unpack(&body)).unwrap_or_default();
+    let body = key.and_then(|key| key.open("inbox", &hook.id, &hook.body).ok());
+    let body = body.and_then(|body| unpack(&body)).unwrap_or_default();
     let event = webhook::parse(&body).ok().and_then(|hooks| Some(hooks.first()?.status.as_str().to_owned()));
     Entry {
         at: UnixMs(hook.received_at),
@@ -156,16 +172,19 @@ fn ticks(message: &Arc<Message>) -> impl Iterator<Item = Entry> {
     all.into_iter()
 }
 
-fn message(key: &DataKey, row: &OutboxRow, eye: Eye) -> Result<Message, Error> {
-    let to = key.open_text("outbox", "recipient", &row.recipient)?;
-    let phone = Phone::parse(&format!("+{}", to.trim_start_matches('+')));
-    let (to, text) = match eye {
-        Eye::Salon => {
-            let text = key.open_text("outbox", &row.intent, &row.text)?;
-            (phone.map_or(to, |phone| phone.international()), Some(text))
-        }
-        Eye::Operator => (phone.map(|phone| phone.masked()).unwrap_or_default(), None),
+fn message(key: Option<&DataKey>, row: &OutboxRow, eye: Eye) -> Result<Message, Error> {
+    let open = |key: &DataKey| {
+        let to = key.open_text("outbox", "recipient", &row.recipient)?;
+        let phone = Phone::parse(&format!("+{}", to.trim_start_matches('+')));
+        Ok::<_, Error>(match eye {
+            Eye::Salon => {
+                let text = key.open_text("outbox", &row.intent, &row.text)?;
+                (phone.map_or(to, |phone| phone.international()), Some(text))
+            }
+            Eye::Operator => (phone.map(|phone| phone.masked()).unwrap_or_default(), None),
+        })
     };
+    let (to, text) = key.map(open).transpose()?.unwrap_or_default();
     Ok(Message {
         id: row.id.clone(),
         kind: row.kind,

@@ -122,6 +122,8 @@ pub struct Timeline {
     pub zone: Tz,
     pub entries: Vec<Entry>,
     pub next: Option<Cursor>,
+    /// Messages that wait for a person's word, on whatever page they stand.
+    pub doubts: Vec<Arc<Message>>,
 }
 
 #[cfg(test)]

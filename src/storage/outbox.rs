@@ -33,10 +33,11 @@ const SETTLE: &str = "UPDATE outbox SET state = $3, reason = $4, updated_at = $5
 const REFUSED: &str = "UPDATE outbox SET state = 'failed', reason = $3, updated_at = $4 \
      WHERE tenant_id = $1 AND message_id = $2 AND state IN ('sending', 'sent') AND ticks = 'none'";
 /// Ranks are compared here, not only by the caller: the row it read may be older than what stands.
-/// A sign of life also settles what nobody could say.
+/// A sign of life also settles what nobody could say, and what a person said against it.
 const RAISE_TICKS: &str = "UPDATE outbox SET ticks = $3, updated_at = $4, \
-     sent_at = CASE WHEN state = 'uncertain' THEN $4 ELSE sent_at END, \
-     state = CASE WHEN state = 'uncertain' THEN 'sent' ELSE state END, \
+     sent_at = CASE WHEN state = 'uncertain' OR (state = 'failed' AND reason IN ('person_not_sent', 'person_again')) THEN $4 ELSE sent_at END, \
+     reason = CASE WHEN state = 'uncertain' OR (state = 'failed' AND reason IN ('person_not_sent', 'person_again')) THEN 'seen_by_receipt' ELSE reason END, \
+     state = CASE WHEN state = 'uncertain' OR (state = 'failed' AND reason IN ('person_not_sent', 'person_again')) THEN 'sent' ELSE state END, \
      delivered_at = CASE WHEN $3 IN ('delivered', 'read') AND delivered_at IS NULL THEN $4 ELSE delivered_at END, \
      read_at = CASE WHEN $3 = 'read' AND read_at IS NULL THEN $4 ELSE read_at END \
      WHERE tenant_id = $1 AND id = $2 \

@@ -19,7 +19,7 @@ const HOOKS: &str = "SELECT id, source, body, received_at, absorbed_at, outcome 
 const DECISIONS: &str = "SELECT id, verb, reason, outbox_id, decided_at FROM decision WHERE tenant_id = $1 AND record_id = $2 \
      AND (decided_at, id) > ($3, $4) ORDER BY decided_at, id LIMIT $5";
 const MESSAGES: &str =
-    "SELECT * FROM outbox WHERE tenant_id = $1 AND record_id = $2 ORDER BY created_at DESC, id DESC LIMIT $3";
+    "SELECT * FROM outbox WHERE tenant_id = $1 AND record_id = $2 ORDER BY id DESC LIMIT $3";
 
 pub const SQL: &[&str] = &[HOOKS, DECISIONS, MESSAGES];
 

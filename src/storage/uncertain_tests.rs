@@ -1,5 +1,5 @@
 use super::*;
-use crate::domain::message::MessageKind;
+use crate::domain::message::{MessageKind, Ticks};
 use crate::kernel::crm_id::RecordId;
 use crate::storage::kit::{NOW, both, done, salon, seen};
 use crate::storage::outbox::{self, NewOutbox};
@@ -9,6 +9,7 @@ both!(
     a_list_is_turned_page_by_page,
     a_persons_word_settles_only_what_is_in_doubt,
     of_two_words_at_once_one_counts,
+    a_sign_of_life_outranks_a_person_and_no_other_failure,
     a_doubt_is_its_own_salons,
 );
 
@@ -83,6 +84,23 @@ async fn of_two_words_at_once_one_counts(db: Db) {
     let say = async |state| done!(db, c => settle(c, &iris, &id, state, "said", NOW));
     let (yes, no) = tokio::join!(say(OutboxState::Sent), say(OutboxState::Failed));
     assert!(yes != no, "{yes} {no}");
+}
+
+async fn a_sign_of_life_outranks_a_person_and_no_other_failure(db: Db) {
+    let iris = salon(&db).await;
+    for (reason, state, why) in [
+        ("person_not_sent", OutboxState::Sent, "seen_by_receipt"),
+        ("person_again", OutboxState::Sent, "seen_by_receipt"),
+        ("refused", OutboxState::Failed, "refused"),
+    ] {
+        let id = doubted(&db, &iris, reason).await;
+        assert!(done!(db, c => settle(c, &iris, &id, OutboxState::Failed, reason, NOW)));
+        let row = seen!(db, c => outbox::find(c, &iris, &id)).expect("there");
+        assert!(done!(db, c => outbox::raise_ticks(c, &iris, &row, Ticks::Delivered, NOW.plus_ms(1))));
+        let row = seen!(db, c => outbox::find(c, &iris, &id)).expect("there");
+        assert_eq!((row.state, row.reason.as_str(), row.ticks), (state, why, Ticks::Delivered));
+        assert_eq!(row.sent_at.is_some(), state == OutboxState::Sent);
+    }
 }
 
 async fn a_doubt_is_its_own_salons(db: Db) {

@@ -112,6 +112,21 @@ fn pages_never_begin_a_unit_of_work_and_no_test_is_left_out() {
 }
 
 #[test]
+fn a_decision_is_written_only_with_a_reason_that_has_words() {
+    let mut found = Vec::new();
+    for (file, text) in files("src") {
+        if text.contains("decision::insert(") && !file.starts_with("src/storage/") {
+            found.push(file);
+        }
+    }
+    assert_eq!(
+        found,
+        ["src/app/why.rs"],
+        "its `note` takes reasons of the register, `domain::why`, and nothing else"
+    );
+}
+
+#[test]
 fn every_statement_on_a_tenants_rows_names_the_tenant() {
     let tenants_own = [
         "service",

@@ -8,20 +8,12 @@ use salonbridge::boot::demo::World;
 use salonbridge::boot::demo_trip;
 use tokio::process::Command;
 
-/// Pictures of every stage are kept for people to look at, in `target/screenshots`.
-#[tokio::test(flavor = "multi_thread")]
-async fn people_make_the_trip_in_a_browser() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let env = Env::from([("SALONBRIDGE_SETTLE_MS".to_owned(), "300".to_owned())]);
-    let world = World::start(&env, folder.path(), 0).await.expect("the world starts");
+/// Runs a script of `tests/browser` to its end. Pictures of every stage are kept for people to look at, in `target/screenshots`.
+pub async fn drive<const N: usize>(script: &str, told: [(&str, &str); N]) {
     let shots = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("screenshots");
     let output = Command::new("node")
-        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/browser/trip.mjs"))
-        .env("PRODUCT", &world.product_url)
-        .env("YCLIENTS", &world.yclients_url)
-        .env("WHATSAPP", &world.whatsapp_url)
-        .env("SALON_PHONE", demo_trip::SALON_PHONE)
-        .env("CLIENT_PHONE", demo_trip::CLIENT_PHONE)
+        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/browser").join(script))
+        .envs(told)
         .env("SHOTS", shots)
         .stdin(Stdio::null())
         .kill_on_drop(true)
@@ -31,5 +23,20 @@ async fn people_make_the_trip_in_a_browser() {
     let said =
         String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn people_make_the_trip_in_a_browser() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let env = Env::from([("SALONBRIDGE_SETTLE_MS".to_owned(), "300".to_owned())]);
+    let world = World::start(&env, folder.path(), 0).await.expect("the world starts");
+    let told = [
+        ("PRODUCT", world.product_url.as_str()),
+        ("YCLIENTS", world.yclients_url.as_str()),
+        ("WHATSAPP", world.whatsapp_url.as_str()),
+        ("SALON_PHONE", demo_trip::SALON_PHONE),
+        ("CLIENT_PHONE", demo_trip::CLIENT_PHONE),
+    ];
+    drive("trip.mjs", told).await;
     world.stop().await;
 }

@@ -1,19 +1,18 @@
 //! A message of which nobody knows whether it left: a person settles it, by a program or by the page of the record's history.
 
-use std::path::Path;
-use std::process::Stdio;
-
 use reqwest::StatusCode;
 use reqwest::header::{COOKIE, LOCATION, SET_COOKIE};
-use salonbridge::domain::message::OutboxState;
+use salonbridge::app::notify;
+use salonbridge::boot::demo_trip::{self, CLIENT_PHONE};
+use salonbridge::domain::message::{MessageKind, OutboxState};
 use salonbridge::kernel::crm_id::RecordId;
 use salonbridge::kernel::id::{OutboxId, TenantId};
 use salonbridge::storage::decision::{self, NewDecision};
-use salonbridge::storage::outbox::{self, OutboxRow};
-use salonbridge::storage::record;
+use salonbridge::storage::outbox::{self, NewOutbox, OutboxRow};
+use salonbridge::storage::{record, tenant};
 use serde_json::{Value, json};
-use tokio::process::Command;
 
+use crate::browser::drive;
 use crate::kit::{OPERATOR, Salon};
 
 /// A booking whose confirmation was being sent when the process died, and left no sign: the record and the message.
@@ -146,6 +145,36 @@ async fn what_did_not_arrive_is_sent_anew_only_when_a_person_wants_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_receipt_that_comes_after_a_persons_no_is_believed() {
+    for salon in both().await {
+        let (doubt, key) = (salon.doubt().await, salon.api_key().await);
+        let gateway = salon.app().gateway().expect("a gateway").clone();
+        gateway.stop(&salon.tenant).await;
+        let again = json!({"as": "not_sent", "again": true});
+        assert_eq!(salon.settle(&key, &doubt.message, again).await.0, 200);
+        let planned = async || {
+            let why = salon.why(&doubt.record).await;
+            why.iter().filter(|line| *line == "planned: confirmation").count()
+        };
+        salon.until("planned anew", async || planned().await == 2).await;
+        let message_id = salon.row(&doubt.message).await.message_id;
+        notify::received(salon.app(), &salon.tenant, &[message_id], false).await.expect("noted");
+        salon.until_why(doubt.record.as_str(), "withdrawn: superseded").await;
+        let row = salon.row(&doubt.message).await;
+        assert_eq!((row.state, row.reason.as_str()), (OutboxState::Sent, "seen_by_receipt"));
+        let why = salon.why(&doubt.record).await;
+        assert!(why.contains(&"sent: seen_by_receipt".to_owned()), "{why:?}");
+        // The client counts as told again.
+        gateway.restore(&salon.tenant).await.expect("wakes");
+        let path = format!("/admin/records/{}", doubt.record);
+        salon.crm("PATCH", &path, json!({"comment": "news of nothing"})).await;
+        salon.until_why(doubt.record.as_str(), "silent: already_told").await;
+        salon.told(0).await;
+        salon.world.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_wish_to_send_anew_is_answered_by_a_message_or_by_a_reason() {
     for salon in both().await {
         let (doubt, key) = (salon.doubt().await, salon.api_key().await);
@@ -174,6 +203,80 @@ async fn a_wish_to_send_anew_is_answered_by_a_message_or_by_a_reason() {
         salon.told(1).await;
         salon.world.stop().await;
     }
+}
+
+/// A message in doubt that leaves no note at a record: a trial, or word to a client that the record is another's now.
+async fn noteless(salon: &Salon, intent: &str, record: Option<i64>) -> OutboxId {
+    let (key, now) = (salon.app().keys.of(&salon.tenant).await.expect("a key"), salon.app().now());
+    let new = NewOutbox {
+        id: OutboxId::new(now),
+        recipient: key.seal_text("outbox", "recipient", CLIENT_PHONE),
+        text: key.seal_text("outbox", intent, "once more"),
+        told: String::new(),
+        told_before: String::new(),
+        message_id: notify::message_id(&key, intent),
+        intent: intent.to_owned(),
+        kind: if record.is_some() { MessageKind::Cancel } else { MessageKind::Trial },
+        record: record.map(RecordId),
+        not_before: now,
+        deadline: now.plus_secs(3600),
+    };
+    let mut conn = salon.app().db.begin().await.expect("begins");
+    let id = outbox::plan(&mut conn, &salon.tenant, &new, now).await.expect("stored").expect("new");
+    assert!(outbox::begin_sending(&mut conn, &salon.tenant, &id, now).await.expect("begun"));
+    let doubt = OutboxState::Uncertain;
+    assert!(outbox::settle(&mut conn, &salon.tenant, &id, doubt, "interrupted", now).await.expect("settled"));
+    conn.commit().await.expect("commits");
+    id
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_no_record_knows_of_is_said_in_the_same_words_but_not_against_the_journal() {
+    for salon in both().await {
+        let key = salon.api_key().await;
+        let again = json!({"as": "not_sent", "again": true});
+        let trial = noteless(&salon, "trial:1", None).await;
+        for _ in 0..2 {
+            assert_eq!(salon.settle(&key, &trial, again.clone()).await.0, 200);
+        }
+        assert_eq!(salon.told(1).await, ["once more"]);
+        // The visit is this client's again: to say that it is off would be a lie.
+        let path = salon.hook_path().await;
+        salon.post(&path, salon.hook(501, "create", json!({}))).await;
+        salon.told(2).await;
+        salon.until_why(501, "sent: confirmation").await;
+        let farewell = noteless(&salon, "501:0:farewell", Some(501)).await;
+        assert_eq!(salon.settle(&key, &farewell, again.clone()).await.0, 200);
+        salon.until_why(501, "silent: has_it_again").await;
+        let gone = noteless(&salon, "502:0:farewell", Some(502)).await;
+        assert_eq!(salon.settle(&key, &gone, again).await.0, 200);
+        salon.told(3).await;
+        salon.until_why(502, "sent: cancel").await;
+        assert_eq!(salon.why(502).await[..3], ["settled: person_again", "planned: cancel", "sent: cancel"]);
+        salon.world.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_a_salon_that_left_the_reasons_remain_and_nothing_that_was_sealed() {
+    let salon = Salon::active().await;
+    let path = salon.hook_path().await;
+    salon.post(&path, salon.hook(601, "create", json!({}))).await;
+    salon.told(1).await;
+    salon.crm("POST", &format!("/admin/salons/{}/uninstall", demo_trip::SALON), json!({})).await;
+    salon
+        .until("keys destroyed", async || {
+            let mut conn = salon.app().db.read().await.expect("a connection");
+            let stored = tenant::find(&mut conn, &salon.tenant).await.expect("read").expect("there");
+            stored.keys.data_key.is_empty()
+        })
+        .await;
+    let (status, body) = salon.ask(OPERATOR, salon.company("/records/601/timeline")).await;
+    assert_eq!(status, 200, "{body}");
+    let entries = body["entries"].as_array().expect("entries");
+    let planned = entries.iter().find(|entry| entry["verb"] == "planned").expect("planned");
+    assert_eq!((&planned["message"]["to"], &entries[0]["event"]), (&json!(""), &Value::Null));
+    salon.world.stop().await;
 }
 
 /// A browser without a window: no redirects followed, cookies by hand.
@@ -263,24 +366,12 @@ async fn a_link_opens_one_page_and_its_buttons_work_from_it_alone() {
     salon.world.stop().await;
 }
 
-/// Pictures of every stage are kept for people to look at, in `target/screenshots`.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_person_settles_it_in_a_browser() {
     let salon = Salon::active().await;
     let doubt = salon.doubt().await;
-    let shots = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("screenshots");
-    let output = Command::new("node")
-        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/browser/timeline.mjs"))
-        .env("LINK", salon.page_of(&doubt.record).await)
-        .env("SHOTS", shots)
-        .stdin(Stdio::null())
-        .kill_on_drop(true)
-        .output()
-        .await
-        .expect("node is needed: bin/test installs it");
-    let said =
-        String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{said}");
+    let link = salon.page_of(&doubt.record).await;
+    drive("timeline.mjs", [("LINK", link.as_str())]).await;
     salon.told(1).await;
     salon.world.stop().await;
 }

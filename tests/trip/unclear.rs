@@ -135,6 +135,13 @@ async fn a_message_that_may_have_left_waits_for_a_sign_and_is_never_sent_again()
     assert_eq!(doubt.row(&salon.tenant, &silent).await.state, OutboxState::Uncertain, "a person decides");
     assert_eq!(doubt.row(&salon.tenant, &seen).await.state, OutboxState::Sent);
     assert_eq!(doubt.whatsapp.handed.load(Ordering::SeqCst), 2, "each once");
+    // A late sign spares the person the answer, and says so.
+    let message_id = doubt.row(&salon.tenant, &silent).await.message_id;
+    notify::received(&doubt.app, &salon.tenant, &[message_id], true).await.expect("noted");
+    assert_eq!(doubt.row(&salon.tenant, &silent).await.state, OutboxState::Sent);
+    let told = salon.decisions().await;
+    let by_sign = told.iter().filter(|(verb, reason)| verb == "sent" && reason == "seen_by_receipt");
+    assert_eq!(by_sign.count(), 2, "{told:?}");
     salon.world.stop().await;
 }
 

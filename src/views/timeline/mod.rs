@@ -9,7 +9,6 @@ use chrono::Datelike as _;
 use super::connect::{Notice, Tone, Way};
 use super::{Frame, Words, html, numbers};
 use crate::domain::dates;
-use crate::domain::message::OutboxState;
 use crate::domain::timeline::{Entry, Message, Timeline};
 use crate::domain::why::{Key, Verb};
 use crate::kernel::clock::UnixMs;
@@ -100,7 +99,7 @@ pub fn page(frame: Frame, timeline: &Timeline, place: &Place) -> String {
     // The last word is known only where the list ends; hooks that merely came are no word.
     let last = timeline.entries.iter().rev().find(|entry| entry.verb != Verb::Received.as_str());
     let last = last.filter(|_| timeline.next.is_none()).map(|entry| event(w, timeline, entry));
-    let doubts = doubts(w, timeline);
+    let doubts: Vec<_> = timeline.doubts.iter().map(|message| card(w, message)).collect();
     html(&Page {
         id: timeline.record.0,
         about: about(w, timeline, place.now),
@@ -126,17 +125,6 @@ fn about(w: Words, timeline: &Timeline, now: UnixMs) -> String {
     let deleted = timeline.is_deleted.then(|| w.t("timeline-deleted"));
     let parts = [timeline.client.clone(), visit, deleted];
     parts.into_iter().flatten().collect::<Vec<_>>().join(" · ")
-}
-
-/// Messages that wait for a person's word, each once.
-fn doubts(w: Words, timeline: &Timeline) -> Vec<Card> {
-    let mut seen = Vec::new();
-    for message in timeline.entries.iter().filter_map(|entry| entry.message.as_ref()) {
-        if message.state == OutboxState::Uncertain && !seen.contains(&message) {
-            seen.push(message);
-        }
-    }
-    seen.into_iter().map(|message| card(w, message)).collect()
 }
 
 fn days(w: Words, timeline: &Timeline, now: UnixMs) -> Vec<Day> {
@@ -220,7 +208,7 @@ pub enum Refused {
 }
 
 #[derive(Template)]
-#[template(path = "timeline/refused.html")]
+#[template(path = "error/error.html")]
 struct RefusedPage {
     frame: Frame,
     w: Words,

@@ -41,12 +41,15 @@ pub fn samples(frame: &dyn Fn() -> Frame) -> Vec<(&'static str, String)> {
 const TEXT: &str = "Анна, вы записаны.\n\nСтрижка и укладка\nсб, 14 марта, 18:00\nМастер: Олег\n\nСалон «Ирис», Невский проспект, 1";
 
 fn timeline(entries: Vec<Entry>) -> Timeline {
+    let messages = entries.iter().filter(|entry| entry.verb == Verb::Planned.as_str());
+    let messages = messages.filter_map(|entry| entry.message.clone());
     Timeline {
         record: RecordId(501),
         starts: NaiveDate::from_ymd_opt(2026, 3, 14).and_then(|day| day.and_hms_opt(18, 0, 0)),
         client: Some("Анна Образцова".to_owned()),
         is_deleted: false,
         zone: chrono_tz::Europe::Moscow,
+        doubts: messages.filter(|message| message.state == OutboxState::Uncertain).collect(),
         entries,
         next: None,
     }
