@@ -1,5 +1,6 @@
 //! The YClients budget of this product: shared over Redis where there is one, this process's own where there is none.
 
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -17,7 +18,7 @@ const NAME: &str = "salonbridge:yclients:2";
 
 /// How soon a Redis that did not answer is asked again.
 const ASK_AGAIN: Duration = Duration::from_millis(250);
-/// A Redis that came back gives no turn for so long: meanwhile every node says what it took alone.
+/// A Redis that is told what it did not know gives no turn for so long: meanwhile every node says what it took.
 const GATHER_MS: i64 = 1_000;
 
 pub async fn pace(config: &Config) -> anyhow::Result<Arc<dyn Pace>> {
@@ -35,7 +36,9 @@ async fn turns(url: &str, name: &str, budget: Budget) -> anyhow::Result<Turns> {
 }
 
 /// Redis gone means slower, never wrong. For a minute nobody has a turn: until then turns of other nodes, of which this one knows
-/// nothing, may count. After it each node takes its share of the whole by its own count, and says so when Redis is back.
+/// nothing, may count. After it each node takes its share of the whole by its own count, and says so when Redis is back; and if
+/// Redis comes back without its memory, each says what it took of late.
+///
 /// What this cannot know: a node that alone has lost Redis while the others have it. They go on at full speed, it takes its share
 /// beside them, and YClients' "slow down" holds them all.
 struct Shared {
@@ -47,10 +50,20 @@ struct Shared {
 #[derive(Default)]
 struct State {
     silent_since: Option<Instant>,
-    /// Turns were taken alone that Redis has not been told of.
-    owes: bool,
-    /// Nodes that Redis last knew of.
+    /// Nodes that Redis last knew of, and the name of its memory then.
     nodes: usize,
+    memory: Option<String>,
+    taken: VecDeque<Taken>,
+    /// There is something Redis must be told before it is asked again.
+    owes: bool,
+    held_until: Option<Instant>,
+}
+
+/// A turn of this node within the last minute.
+#[derive(Clone, Copy)]
+struct Taken {
+    at: Instant,
+    is_known: bool,
 }
 
 impl Shared {
@@ -62,45 +75,86 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn ask_redis(&self, urgency: Urgency, place: Option<i64>) -> anyhow::Result<Reply> {
-        let (owes, nodes) = {
-            let state = self.state();
-            (state.owes, state.nodes)
-        };
-        if owes {
-            self.turns.record(&self.own.ages_ms(&self.turns.budget)).await?;
-            if nodes > 1 {
-                self.turns.hold(GATHER_MS).await?;
-            }
-            self.state().owes = false;
-        }
-        Ok(self.turns.ask(urgency, place).await?)
+    fn minute(&self) -> Duration {
+        Duration::from_millis(u64::try_from(self.turns.budget.minute_ms).unwrap_or(u64::MAX))
     }
 
-    fn heard(&self, nodes: usize) {
+    /// What Redis says, after it was told what it does not know; `None` when it turns out to have forgotten.
+    async fn ask_redis(
+        &self,
+        urgency: Urgency,
+        place: Option<i64>,
+    ) -> anyhow::Result<Option<(Answer, Duration)>> {
+        let debt = self.state().debt(self.minute());
+        if let Some((ages_ms, hold_ms)) = debt {
+            self.turns.record(&ages_ms).await?;
+            self.turns.hold(hold_ms).await?;
+            self.state().settle();
+        }
+        let reply = self.turns.ask(urgency, place).await?;
+        if !self.state().heard(&reply) {
+            return Ok(None);
+        }
+        let (Answer::Turn(at) | Answer::Place(at) | Answer::Later(at)) = reply.answer;
+        self.state().note(reply.answer, true);
+        Ok(Some((reply.answer, Duration::from_millis(u64::try_from(at - reply.now).unwrap_or(0)))))
+    }
+
+    fn ask_alone(&self, urgency: Urgency, place: Option<i64>, error: &anyhow::Error) -> (Answer, Duration) {
         let mut state = self.state();
-        state.nodes = nodes;
-        if state.silent_since.take().is_some() {
-            tracing::info!(nodes, "Redis gives turns again");
-        }
-    }
-
-    fn alone(&self, urgency: Urgency, place: Option<i64>, error: &anyhow::Error) -> (Answer, Duration) {
         let now = Instant::now();
-        let mut state = self.state();
         let since = *state.silent_since.get_or_insert_with(|| {
             tracing::warn!(%error, "Redis gives no turns; in a minute this node goes by its own share");
             now
         });
-        let minute = Duration::from_millis(u64::try_from(self.turns.budget.minute_ms).unwrap_or(u64::MAX));
-        if now.duration_since(since) < minute {
+        if now.duration_since(since) < self.minute() {
             return (Answer::Later(0), ASK_AGAIN);
         }
         let share = self.turns.budget.share(state.nodes);
         let (answer, wait) = self.own.ask_within(&share, urgency, place);
-        // Also for a place: its turn comes while Redis may be back.
-        state.owes |= !matches!(answer, Answer::Later(_));
+        state.note(answer, false);
         (answer, wait.min(ASK_AGAIN))
+    }
+}
+
+impl State {
+    /// What Redis must be told: how many milliseconds ago each turn was that it does not know, and for how long nobody has one.
+    fn debt(&mut self, minute: Duration) -> Option<(Vec<i64>, i64)> {
+        self.taken.retain(|turn| turn.at.elapsed() <= minute);
+        let ms = |span: Duration| i64::try_from(span.as_millis()).unwrap_or(i64::MAX);
+        let unknown = self.taken.iter().filter(|turn| !turn.is_known);
+        let ages_ms = unknown.map(|turn| ms(turn.at.elapsed())).collect();
+        let held = self.held_until.map_or(Duration::ZERO, |until| until.duration_since(Instant::now()));
+        let gather = if self.nodes > 1 { GATHER_MS } else { 1 };
+        self.owes.then(|| (ages_ms, gather.max(ms(held))))
+    }
+
+    fn settle(&mut self) {
+        self.owes = false;
+        self.taken.iter_mut().for_each(|turn| turn.is_known = true);
+    }
+
+    /// `false` when Redis forgot what it knew before this answer, which then is worth nothing.
+    fn heard(&mut self, reply: &Reply) -> bool {
+        if self.silent_since.take().is_some() {
+            tracing::info!(nodes = reply.nodes, "Redis gives turns again");
+        }
+        let before = self.memory.replace(reply.memory.clone());
+        if before.is_some_and(|before| before != reply.memory) {
+            tracing::warn!("Redis forgot which turns it gave; it is told of those of this node");
+            self.taken.iter_mut().for_each(|turn| turn.is_known = false);
+            self.owes = true;
+            return false;
+        }
+        self.nodes = reply.nodes;
+        true
+    }
+
+    fn note(&mut self, answer: Answer, is_known: bool) {
+        if matches!(answer, Answer::Turn(_)) {
+            self.taken.push_back(Taken { at: Instant::now(), is_known });
+            self.owes |= !is_known;
+        }
     }
 }
 
@@ -108,12 +162,8 @@ impl Shared {
 impl Source for Shared {
     async fn ask(&self, urgency: Urgency, place: Option<i64>) -> (Answer, Duration) {
         match self.ask_redis(urgency, place).await {
-            Ok(reply) => {
-                self.heard(reply.nodes);
-                let (Answer::Turn(at) | Answer::Place(at) | Answer::Later(at)) = reply.answer;
-                (reply.answer, Duration::from_millis(u64::try_from(at - reply.now).unwrap_or(0)))
-            }
-            Err(error) => self.alone(urgency, place, &error),
+            Ok(said) => said.unwrap_or((Answer::Later(0), Duration::ZERO)),
+            Err(error) => self.ask_alone(urgency, place, &error),
         }
     }
 
@@ -125,6 +175,11 @@ impl Source for Shared {
 
     async fn hold(&self, ms: i64) {
         self.own.hold_for(ms);
+        let until = Instant::now() + Duration::from_millis(u64::try_from(ms).unwrap_or(0));
+        {
+            let mut state = self.state();
+            state.held_until = state.held_until.max(Some(until));
+        }
         if let Err(error) = self.turns.hold(ms).await {
             tracing::warn!(%error, "the other nodes could not be told to slow down");
         }

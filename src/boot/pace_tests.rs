@@ -96,6 +96,27 @@ fn assert_within_the_limits(calls: &Arc<Mutex<Vec<i64>>>) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_redis_that_forgot_is_told_what_was_taken() {
+    let redis = Redis::start(None);
+    let (a, b) = (redis.node().await, redis.node().await);
+    let calls = Arc::new(Mutex::new(Vec::new()));
+    let taking = [keep_taking(&a, Urgency::Urgent, &calls), keep_taking(&b, Urgency::Urgent, &calls)];
+    let url = format!("redis://127.0.0.1:{}", redis.port);
+    let mut hand = redis::Client::open(url)
+        .expect("an address")
+        .get_multiplexed_async_connection()
+        .await
+        .expect("Redis");
+    for flushes in 1..=4 {
+        calls_reach(&calls, flushes * 10).await;
+        let _: () = redis::cmd("FLUSHALL").query_async(&mut hand).await.expect("forgotten");
+    }
+    calls_reach(&calls, 60).await;
+    taking.iter().for_each(tokio::task::AbortHandle::abort);
+    assert_within_the_limits(&calls);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_redis_each_node_is_slower_and_none_is_wrong() {
     let mut redis = Redis::start(None);
     let (a, b) = (redis.node().await, redis.node().await);

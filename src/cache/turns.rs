@@ -5,10 +5,12 @@ use std::time::Duration;
 use redis::Script;
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
 
+use crate::kernel::secret::random_hex;
 use crate::kernel::turns::{Answer, Budget, GRACE_MS, LATE_MS, PATIENCE, SPARE, Urgency};
 
-/// The same as `Windows::ask`, by Redis' own clock. `KEYS`: turns given, background turns, state (held, yield, passed), nodes.
-/// Answers what, its time, the time now, and the nodes heard of in the last hour.
+/// The same as `Windows::ask`, by Redis' own clock. `KEYS`: turns given, background turns, state (held, yield, passed), nodes, the
+/// name of this memory. Answers what, its time, the time now, the nodes heard of in the last hour, and that name: another one than
+/// before means that Redis forgot.
 const ASK: &str = r"
 local per_second, second, per_minute, minute = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local own_per_second, own_per_minute = tonumber(ARGV[5]), tonumber(ARGV[6])
@@ -22,8 +24,11 @@ redis.call('ZADD', KEYS[4], now, node)
 redis.call('ZREMRANGEBYSCORE', KEYS[4], '-inf', now - 3600000)
 redis.call('PEXPIRE', KEYS[4], 3600000)
 local nodes = redis.call('ZCARD', KEYS[4])
+redis.call('SET', KEYS[5], ARGV[15], 'NX')
+redis.call('PEXPIRE', KEYS[5], 3600000)
+local memory = redis.call('GET', KEYS[5])
 local function number(key) return string.format('%.0f', key) end
-local function answer(what, at) return { what, number(at), number(now), nodes } end
+local function answer(what, at) return { what, number(at), number(now), nodes, memory } end
 local last = redis.call('LINDEX', KEYS[1], -1)
 if last and tonumber(last) > now + 2 * minute then redis.call('DEL', KEYS[1], KEYS[2], KEYS[3]) end
 local held = tonumber(redis.call('HGET', KEYS[3], 'held') or 0)
@@ -93,7 +98,7 @@ end
 return 0
 ";
 
-/// Adds turns taken on one's own while Redis was gone. `KEYS[1]`: turns given. `ARGV`: how long a turn is remembered, how long ago
+/// Adds turns that Redis does not know, or no longer. `KEYS[1]`: turns given. `ARGV`: how long a turn is remembered, how long ago
 /// each was.
 const RECORD: &str = r"
 local time = redis.call('TIME')
@@ -111,12 +116,14 @@ return #given
 const PATIENCE_WITH_REDIS: Duration = Duration::from_millis(500);
 
 /// What Redis said, and when by its clock.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reply {
     pub answer: Answer,
     pub now: i64,
     /// Nodes that asked within the last hour.
     pub nodes: usize,
+    /// Another than before: Redis forgot what was given.
+    pub memory: String,
 }
 
 #[derive(Clone)]
@@ -157,11 +164,12 @@ impl Turns {
         now: Option<i64>,
     ) -> Result<Reply, redis::RedisError> {
         let budget = &self.budget;
-        let (what, at, now, nodes): (String, i64, i64, usize) = Script::new(ASK)
+        let (what, at, now, nodes, memory): (String, i64, i64, usize, String) = Script::new(ASK)
             .key(self.key("turns"))
             .key(self.key("background"))
             .key(self.key("state"))
             .key(self.key("nodes"))
+            .key(self.key("memory"))
             .arg(budget.per_second)
             .arg(budget.second_ms)
             .arg(budget.per_minute)
@@ -176,6 +184,7 @@ impl Turns {
             .arg(place.map_or_else(String::new, |place| place.to_string()))
             .arg(&self.node)
             .arg(now.map_or_else(String::new, |now| now.to_string()))
+            .arg(random_hex(8))
             .invoke_async(&mut self.connection.clone())
             .await?;
         let answer = match what.as_str() {
@@ -183,7 +192,7 @@ impl Turns {
             "place" => Answer::Place(at),
             _ => Answer::Later(at),
         };
-        Ok(Reply { answer, now, nodes })
+        Ok(Reply { answer, now, nodes, memory })
     }
 
     /// A turn that nobody used.
@@ -213,8 +222,11 @@ impl Turns {
         Ok(())
     }
 
-    /// Tells of turns that were taken while Redis was gone: how many milliseconds ago each.
+    /// Tells of turns that Redis does not know: how many milliseconds ago each.
     pub async fn record(&self, ages_ms: &[i64]) -> Result<(), redis::RedisError> {
+        if ages_ms.is_empty() {
+            return Ok(());
+        }
         let script = Script::new(RECORD);
         let mut call = script.key(self.key("turns"));
         call.arg(2 * self.budget.minute_ms);

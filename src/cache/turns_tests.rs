@@ -3,7 +3,6 @@
 use rand::{RngExt as _, SeedableRng as _};
 
 use super::*;
-use crate::kernel::secret::random_hex;
 use crate::kernel::turns::Windows;
 
 const BUDGET: Budget = Budget {

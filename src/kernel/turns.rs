@@ -165,12 +165,6 @@ impl Windows {
         self.held_until = self.held_until.max(until);
     }
 
-    /// The turns of the last minute.
-    pub fn recent(&self, budget: &Budget, now: i64) -> impl Iterator<Item = i64> {
-        let since = now - budget.minute_ms;
-        self.given.iter().copied().filter(move |turn| *turn > since && *turn <= now)
-    }
-
     /// A clock that went back would make everybody wait until it is again where it was.
     fn notice_the_clock(&mut self, budget: &Budget, now: i64) {
         if self.given.back().is_some_and(|last| *last > now + 2 * budget.minute_ms) {

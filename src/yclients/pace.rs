@@ -69,12 +69,6 @@ impl Own {
         locked(&self.windows).hold(until);
     }
 
-    /// How many milliseconds ago each turn of the last minute was.
-    pub fn ages_ms(&self, budget: &Budget) -> Vec<i64> {
-        let now = self.now();
-        locked(&self.windows).recent(budget, now).map(|turn| now - turn).collect()
-    }
-
     fn now(&self) -> i64 {
         i64::try_from(self.began.elapsed().as_millis()).unwrap_or(i64::MAX)
     }
