@@ -56,6 +56,13 @@ impl Reader for Wordings {
         for mark in ['*', '_', '~', '`', '\u{202e}', '\u{200b}', '\0', '\u{85}'] {
             assert!(texts.contains(mark) || !said.contains(mark), "{mark:?} from a name: {said:?}");
         }
+        let says_nothing =
+            |c: char| c.is_whitespace() || c.is_control() || matches!(c, '*' | '_' | '~' | '`' | '\u{202e}');
+        if name.chars().all(says_nothing) {
+            let nameless = Filling { name: String::new(), ..filling };
+            let greeted = wording.render(Locale::Ru, "plain", MessageKind::Confirmation, &nameless);
+            assert_eq!(said, greeted, "{name:?} is no name");
+        }
         // Braces are filled, never shown, unless a name has them.
         assert!(name.contains(['{', '}']) || texts.contains('}') || !said.contains(['{', '}']), "{said:?}");
         Some(format!(
