@@ -59,7 +59,7 @@ pub async fn configure(app: &App, id: &TenantId) -> Result<(), Error> {
         return Ok(());
     }
     refresh_profile(app, &known).await?;
-    let synced = match catalog::sync(app, &known).await {
+    let synced = match catalog::sync(app, &app.crm, &known).await {
         Ok(()) => true,
         // Some salons are shown to us only once the installation is active.
         Err(Error::Crm(yclients::Error::Forbidden(_))) => false,
@@ -69,7 +69,7 @@ pub async fn configure(app: &App, id: &TenantId) -> Result<(), Error> {
     tell_marketplace(app, &known, &stored.keys.api_key, &stored.keys.hook_key).await?;
     if !synced {
         refresh_profile(app, &known).await?;
-        catalog::sync(app, &known).await?;
+        catalog::sync(app, &app.crm, &known).await?;
     }
     become_active(app, id).await
 }

@@ -8,16 +8,17 @@ use crate::domain::dates;
 use crate::domain::tenant::Tenant;
 use crate::kernel::clock::UnixMs;
 use crate::storage::catalog::{self, DayRow, ServiceRow, StaffRow};
+use crate::yclients::YclientsApi;
 
 /// Rows written in one unit of work, so that a large salon does not hold the writer for long.
 const CHUNK: usize = 100;
 const SCHEDULE_DAYS: i64 = 30;
 
-/// Copies the salon's catalogue. May be repeated: rows are replaced, what is gone is switched off.
-pub async fn sync(app: &App, known: &Tenant) -> Result<(), Error> {
+/// Copies the salon's catalogue, as urgently as `crm` calls. May be repeated: rows are replaced, what is gone is switched off.
+pub async fn sync(app: &App, crm: &YclientsApi, known: &Tenant) -> Result<(), Error> {
     let began = app.now();
     let services: Vec<ServiceRow> =
-        app.crm.services(known.salon_id).await?.into_iter().map(service_row).collect();
+        crm.services(known.salon_id).await?.into_iter().map(service_row).collect();
     let mut progress = Progress { app, known, part: "services", total: services.len(), done: 0 };
     progress.tell(false).await?;
     for chunk in services.chunks(CHUNK) {
@@ -28,7 +29,7 @@ pub async fn sync(app: &App, known: &Tenant) -> Result<(), Error> {
     }
     progress.tell(true).await?;
 
-    let staff: Vec<StaffRow> = app.crm.staff(known.salon_id).await?.into_iter().map(staff_row).collect();
+    let staff: Vec<StaffRow> = crm.staff(known.salon_id).await?.into_iter().map(staff_row).collect();
     let mut progress = Progress { app, known, part: "staff", total: staff.len(), done: 0 };
     progress.tell(false).await?;
     for chunk in staff.chunks(CHUNK) {
@@ -39,7 +40,7 @@ pub async fn sync(app: &App, known: &Tenant) -> Result<(), Error> {
     }
     progress.tell(true).await?;
 
-    let days = read_schedule(app, known, began).await?;
+    let days = read_schedule(crm, known, began).await?;
     let mut progress = Progress { app, known, part: "schedule", total: days.len(), done: 0 };
     progress.tell(false).await?;
     for chunk in days.chunks(CHUNK) {
@@ -56,10 +57,10 @@ pub async fn sync(app: &App, known: &Tenant) -> Result<(), Error> {
     Ok(conn.commit().await?)
 }
 
-async fn read_schedule(app: &App, known: &Tenant, now: UnixMs) -> Result<Vec<DayRow>, Error> {
+async fn read_schedule(crm: &YclientsApi, known: &Tenant, now: UnixMs) -> Result<Vec<DayRow>, Error> {
     let today = dates::local(now, known.timezone).date();
     let until = today + chrono::Duration::days(SCHEDULE_DAYS);
-    let days = app.crm.schedule(known.salon_id, today, until).await?;
+    let days = crm.schedule(known.salon_id, today, until).await?;
     days.into_iter()
         .map(|day| {
             let span = |(from, to): &(chrono::NaiveTime, chrono::NaiveTime)| {

@@ -14,6 +14,9 @@ use crate::yclients::marketplace::ConnectionStatus;
 /// Hooks that wait longer than this for being absorbed are a fault.
 const MOST_WAITING_HOOKS: i64 = 100;
 
+/// How long the answer may wait for YClients, its turn included.
+const YCLIENTS_PATIENCE: std::time::Duration = std::time::Duration::from_secs(8);
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Light {
@@ -62,10 +65,12 @@ pub async fn of(app: &App, id: &TenantId) -> Result<Health, Error> {
         )
     };
     let session_state = session.map_or(SessionState::Unpaired, |s| s.state);
-    let yclients = match app.crm.connection(known.salon_id).await {
-        Ok(Some(connection)) => status_word(&connection.status),
-        Ok(None) => "not_installed",
-        Err(_) => "unreachable",
+    // A monitor may ask for every salon at once: it comes after whatever sends a message, and has an answer all the same.
+    let crm = app.crm.in_background();
+    let yclients = match tokio::time::timeout(YCLIENTS_PATIENCE, crm.connection(known.salon_id)).await {
+        Ok(Ok(Some(connection))) => status_word(&connection.status),
+        Ok(Ok(None)) => "not_installed",
+        Ok(Err(_)) | Err(_) => "unreachable",
     };
     let mut problems = Vec::new();
     note_whatsapp(&mut problems, known.state, session_state);

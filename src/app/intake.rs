@@ -14,7 +14,7 @@ use super::error::Error;
 use super::{App, enqueue};
 use crate::kernel::id::InboxId;
 use crate::kernel::pack::pack;
-use crate::kernel::secret::{hmac_sha256, same};
+use crate::kernel::secret::{Secret, hmac_sha256, same};
 use crate::storage::inbox::NewInbox;
 use crate::storage::intake;
 use crate::storage::job::NewJob;
@@ -58,7 +58,10 @@ pub fn hash_hook_key(hook_key: &str) -> String {
 /// Whether the body is signed as it must be; true when no secret was agreed.
 #[must_use]
 pub fn is_signed(app: &App, body: &[u8], signature: Option<&str>) -> bool {
-    let Some(secret) = &app.settings.webhook_secret else { return true };
+    app.settings.webhook_secret.as_ref().is_none_or(|secret| signs(secret, body, signature))
+}
+
+fn signs(secret: &Secret, body: &[u8], signature: Option<&str>) -> bool {
     let expected = hex::encode(hmac_sha256(secret.expose().as_bytes(), body));
     signature.is_some_and(|given| same(expected.as_bytes(), given.trim().to_ascii_lowercase().as_bytes()))
 }
@@ -142,5 +145,29 @@ impl Batcher {
                 app.ring_for(enqueue::ABSORB);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_secrets_own_signature_over_this_very_body_is_right() {
+        let secret = Secret::new("key");
+        let right = "f7bc83f430538424b13298e6aa6fb143ef4d59a14946175997479dbc2d1a3cd8";
+        let body = b"The quick brown fox jumps over the lazy dog";
+        assert!(signs(&secret, body, Some(right)));
+        assert!(signs(&secret, body, Some(&format!(" {} ", right.to_uppercase()))));
+        for wrong in [None, Some(""), Some(&right[1..]), Some("xyzzy")] {
+            assert!(!signs(&secret, body, wrong), "{wrong:?}");
+        }
+        assert!(!signs(&secret, b"another body", Some(right)));
+        assert!(!signs(&Secret::new("another key"), body, Some(right)));
+    }
+
+    #[test]
+    fn addresses_that_were_given_out_are_found_by_the_same_hash_for_ever() {
+        assert_eq!(hash_hook_key("abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
     }
 }

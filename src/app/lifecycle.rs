@@ -65,13 +65,13 @@ async fn note(conn: &mut Conn, id: &TenantId, verb: Verb, now: UnixMs) -> Result
     why::note(conn, id, (None, None), verb, Key::Marketplace, now).await
 }
 
-/// The job: reads an installation's status and brings the tenant in line with it.
+/// The job: reads an installation's status and brings the tenant in line with it. Many may be due at once, so messages go first.
 pub async fn check_status(app: &App, id: &TenantId) -> Result<(), Error> {
     let known = tenants_of(app, id).await?.tenant;
     if known.state == TenantState::Uninstalled {
         return Ok(());
     }
-    let status = app.crm.connection(known.salon_id).await?.map(|c| c.status);
+    let status = app.crm.in_background().connection(known.salon_id).await?.map(|c| c.status);
     let now = app.now();
     let mut conn = app.db.begin().await?;
     tenant::mark_checked(&mut conn, id, now).await?;

@@ -295,6 +295,55 @@ fn what_was_arranged_before_the_salon_came_is_adopted_and_its_changes_are_told()
     assert_eq!(said(plan(same_second)).0, MessageKind::Confirmation);
 }
 
+#[test]
+fn a_reason_is_stored_and_read_under_one_name() {
+    for reason in [
+        Reason::SalonNotActive,
+        Reason::SalonFrozen,
+        Reason::SalonUninstalled,
+        Reason::NoTime,
+        Reason::NoClient,
+        Reason::NoPhone,
+        Reason::ClientSilenced,
+        Reason::PastVisit,
+        Reason::NeverTold,
+        Reason::AlreadyTold,
+        Reason::AttendanceOnly,
+        Reason::SmallShift,
+        Reason::BeforeInstall,
+    ] {
+        assert_eq!(serde_json::json!(reason), reason.as_str());
+    }
+}
+
+#[test]
+fn a_visit_that_begins_this_minute_is_past_and_the_next_minute_is_not() {
+    for (starts, is_past) in
+        [("2026-03-10 11:59", true), ("2026-03-10 12:00", true), ("2026-03-10 12:01", false)]
+    {
+        let mut record = Record { starts: Field::Is(local(starts)), ..anna() };
+        let is_silent = decide(&record, None) == Plan::Silent(Reason::PastVisit);
+        assert_eq!(is_silent, is_past, "a confirmation at {starts}");
+
+        let told = Told { starts: local(starts), ..told() };
+        let replaced = Record { starts: record.starts.clone(), ..olgas(6, "+79000000002") };
+        assert_eq!(leave(&replaced, &told).is_none(), is_past, "a farewell at {starts}");
+
+        record.deleted = Field::Is(true);
+        let is_silent = decide(&record, Some(&told)) == Plan::Silent(Reason::PastVisit);
+        assert_eq!(is_silent, is_past, "a cancellation at {starts}");
+    }
+}
+
+#[test]
+fn a_client_who_wants_no_messages_gets_none() {
+    let mut record = anna();
+    record.client = Field::Is(Client { silenced: true, ..card(&record) });
+    assert_eq!(decide(&record, None), Plan::Silent(Reason::ClientSilenced));
+    record.starts = Field::Is(local("2026-03-15 15:00"));
+    assert_eq!(decide(&record, Some(&told())), Plan::Silent(Reason::ClientSilenced));
+}
+
 proptest::proptest! {
     /// Whatever happens to a record, telling the plan once leaves nothing more to tell.
     #[test]

@@ -99,7 +99,7 @@ impl Wording {
             MessageKind::Trial => text(|t| &t.trial),
         };
         let values = filling.values(locale);
-        let greeting = if filling.name.trim().is_empty() {
+        let greeting = if clean(&filling.name).is_empty() {
             text(|t| &t.greeting_nameless)
         } else {
             text(|t| &t.greeting)
@@ -168,11 +168,11 @@ impl Filling {
     }
 }
 
-/// Text from outside becomes one plain line: no control characters, no WhatsApp formatting marks, no invisible direction tricks.
+/// Text from outside becomes one plain line: no control characters, no WhatsApp formatting marks, nothing invisible.
 fn clean(text: &str) -> String {
     let odd = |c: char| {
         c.is_control()
-            || matches!(c, '*' | '_' | '~' | '`' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+            || matches!(c, '*' | '_' | '~' | '`' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
     };
     text.chars()
         .map(|c| if odd(c) { ' ' } else { c })

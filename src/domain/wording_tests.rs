@@ -61,6 +61,17 @@ fn names_cannot_bring_lines_marks_or_placeholders_of_their_own() {
 }
 
 #[test]
+fn a_name_of_nothing_but_marks_is_no_name() {
+    let nameless =
+        render(Locale::Ru, "plain", MessageKind::Confirmation, &Filling { name: String::new(), ..anna() });
+    for name in ["***", " _ ", "\u{202e}\u{61c}", "\u{feff}\u{2060}\n"] {
+        let text =
+            render(Locale::Ru, "plain", MessageKind::Confirmation, &Filling { name: name.into(), ..anna() });
+        assert_eq!(text, nameless, "{name:?}");
+    }
+}
+
+#[test]
 fn unknown_placeholders_are_refused_with_the_list_of_known_ones() {
     let wording = Wording::defaults().expect("shipped texts");
     let error = wording.clone().with(Locale::Ru, "[plain]\nconfirmation = '{when}'").expect_err("refused");

@@ -149,5 +149,5 @@ async fn dispatch(app: &App, job: &JobRow) -> Result<Option<i64>, Failure> {
 
 async fn sync_catalog(app: &App, id: &TenantId) -> Result<(), Error> {
     let known = tenant::find(&mut app.db.read().await?, id).await?.ok_or(Error::NotFound)?.tenant;
-    catalog::sync(app, &known).await
+    catalog::sync(app, &app.crm.in_background(), &known).await
 }

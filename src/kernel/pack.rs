@@ -14,6 +14,8 @@ use lz4_flex::block::{compress_prepend_size_with_dict, decompress_size_prepended
 
 /// Which words were given beforehand.
 const WORDS: u8 = 1;
+/// A byte of LZ4 says no more than so many plain ones.
+const MOST_GROWTH: usize = 255;
 
 static DICTIONARY: LazyLock<Vec<u8>> = LazyLock::new(|| {
     let spread = include_str!("pack_words.json");
@@ -33,7 +35,12 @@ pub fn pack(plain: &[u8]) -> Vec<u8> {
 #[must_use]
 pub fn unpack(packed: &[u8]) -> Option<Vec<u8>> {
     let block = packed.strip_prefix(&[WORDS])?;
-    decompress_size_prepended_with_dict(block, &DICTIONARY).ok()
+    let claimed = usize::try_from(u32::from_le_bytes(*block.first_chunk()?)).ok()?;
+    // Room for what is claimed is made before a byte is read: a damaged length must not ask for four gigabytes.
+    if claimed > block.len() * MOST_GROWTH {
+        return None;
+    }
+    decompress_size_prepended_with_dict(block, &DICTIONARY).ok().filter(|plain| plain.len() == claimed)
 }
 
 #[cfg(test)]
@@ -64,6 +71,18 @@ mod tests {
     fn what_was_packed_otherwise_is_not_unpacked() {
         assert_eq!(unpack(&[]), None);
         assert_eq!(unpack(&lz4_flex::block::compress_prepend_size(b"plain")), None);
+    }
+
+    #[test]
+    fn a_damaged_length_is_not_believed() {
+        let packed = pack(HOOK.as_bytes());
+        for damaged in [u32::MAX, 1 << 20, HOOK.len() as u32 + 1, HOOK.len() as u32 - 1, 0] {
+            let mut damaged_body = packed.clone();
+            damaged_body[1..5].copy_from_slice(&damaged.to_le_bytes());
+            assert_eq!(unpack(&damaged_body), None, "{damaged}");
+        }
+        let zeros = vec![0; 1 << 20];
+        assert!(unpack(&pack(&zeros)) == Some(zeros), "what packs best of all");
     }
 
     proptest::proptest! {

@@ -17,6 +17,7 @@ use super::pace::Pace;
 use crate::kernel::clock::{Clock as _, SystemClock};
 use crate::kernel::crm_id::SalonId;
 use crate::kernel::secret::Secret;
+use crate::kernel::turns::Urgency;
 
 const MEDIA_TYPE: HeaderValue = HeaderValue::from_static("application/vnd.yclients.v2+json");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
@@ -58,6 +59,7 @@ pub enum BadSettings {
 pub struct YclientsApi {
     http: reqwest::Client,
     pace: Arc<dyn Pace>,
+    urgency: Urgency,
     base: Arc<str>,
     as_partner: HeaderValue,
     as_user: Option<HeaderValue>,
@@ -135,11 +137,18 @@ impl YclientsApi {
         Ok(Self {
             http: builder.build().map_err(|_| BadSettings::Tls)?,
             pace,
+            urgency: Urgency::Urgent,
             base: base.into(),
             as_partner: header(&format!("Bearer {partner}"))?,
             as_user: user.as_deref().map(header).transpose()?,
             application_id: settings.application_id,
         })
+    }
+
+    /// The same client for calls that nobody waits for.
+    #[must_use]
+    pub fn in_background(&self) -> Self {
+        Self { urgency: Urgency::Background, ..self.clone() }
     }
 
     /// The application's id in the marketplace.
@@ -150,7 +159,7 @@ impl YclientsApi {
 
     /// Waits for a turn, calls, reads the answer, and leaves one line and two numbers behind.
     pub(super) async fn send(&self, call: Call) -> Result<Answer, Error> {
-        self.pace.take(call.salon.map_or(0, |salon| salon.0)).await;
+        self.pace.take(call.salon.map_or(0, |salon| salon.0), self.urgency).await;
         let (route, method, salon) = (call.route, call.method.clone(), call.salon.map_or(0, |id| id.0));
         let started = Instant::now();
         let (status, answer) = self.exchange(call).await;

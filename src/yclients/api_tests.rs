@@ -23,8 +23,8 @@ struct NoPace(Mutex<Vec<(&'static str, i64)>>);
 
 #[async_trait::async_trait]
 impl Pace for NoPace {
-    async fn take(&self, tenant_hint: i64) {
-        self.0.lock().expect("not poisoned").push(("take", tenant_hint));
+    async fn take(&self, salon: i64, urgency: Urgency) {
+        self.0.lock().expect("not poisoned").push((urgency.as_str(), salon));
     }
 
     async fn hold(&self, ms: i64) {
@@ -108,7 +108,8 @@ async fn marketplace_calls_carry_the_partner_alone_and_rest_calls_both() {
     assert_eq!(headers[AUTHORIZATION], "Bearer partner-secret");
     assert_eq!(headers[ACCEPT], "application/vnd.yclients.v2+json");
     assert_eq!(headers[CONTENT_TYPE], "application/json");
-    assert_eq!(*crm.pace.0.lock().expect("not poisoned"), [("take", 990_101)]);
+    crm.api.in_background().services(SALON).await.expect("an answer");
+    assert_eq!(*crm.pace.0.lock().expect("not poisoned"), [("urgent", 990_101), ("background", 990_101)]);
 
     let crm = Crm::saying(200, fixtures::text("rest_company.json")).await;
     assert_eq!(crm.api.company(SALON).await.expect("a salon").id, SALON);
