@@ -100,9 +100,11 @@ fn of_record(run: &Run, record: i64, versions: &[Version], heard: &[&Heard], ver
     let name = |what: &str| format!("seed {}, record {record}: {what}", run.seed);
     let mut last: Option<usize> = None;
     let mut said = HashSet::new();
+    let in_doubt = run.rows.iter().any(|row| row.record == record && row.state == "uncertain");
     for message in heard {
-        // A cancellation takes back what the client was told last, whatever the visit was moved to meanwhile.
-        let known = last.map(|place: usize| versions[place].minute);
+        // A cancellation takes back what the client was told last, whatever the visit was moved to meanwhile; a message in doubt
+        // counts as told.
+        let known = last.map(|place: usize| versions[place].minute).filter(|_| !in_doubt);
         let meant = |version: &Version| match message.kind {
             Kind::Cancel => version.cancelled && known.is_none_or(|known| known == message.minute),
             _ => !version.cancelled && version.minute == message.minute,
@@ -130,7 +132,6 @@ fn of_record(run: &Run, record: i64, versions: &[Version], heard: &[&Heard], ver
         // Who was never told of a visit need not hear that it is off.
         None => end.cancelled,
     };
-    let in_doubt = run.rows.iter().any(|row| row.record == record && row.state == "uncertain");
     if !knows && !in_doubt && !run.lossy {
         verdict.lost.push(name(&format!("the client knows version {last:?} of {}", versions.len() - 1)));
     }

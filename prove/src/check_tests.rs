@@ -46,10 +46,11 @@ fn found(run: &Run) -> Vec<&'static str> {
 #[test]
 fn what_is_right_is_called_right() {
     assert_eq!(found(&right()), [""; 0]);
-    // A version that nobody was told of because the next one came at once.
+    // A version that nobody was told of because the next one came at once: what is called off is what the client knew.
     let mut merged = right();
     merged.heard.remove(1);
     merged.rows.remove(1);
+    merged.heard[1].minute = 600;
     assert_eq!(found(&merged), [""; 0]);
     // Booked and called off before anybody was told.
     let mut unheard = right();
@@ -84,6 +85,7 @@ fn each_thing_that_is_wrong_is_found() {
         }),
         ["out of order"]
     );
+    assert_eq!(wrong(|run| run.heard[2].minute = 600), ["foreign"], "called off by a time it had no more");
     assert_eq!(wrong(|run| run.heard[0].at = 9), ["early"]);
     assert_eq!(wrong(|run| run.heard[2].at = 1_001), ["late"]);
     assert_eq!(wrong(|run| run.heard[0].minute = 777), ["foreign"]);

@@ -133,6 +133,9 @@ impl Batcher {
             let (rows, rest): (Vec<_>, Vec<_>) = batch.into_iter().map(|w| (w.row, (w.job, w.done))).unzip();
             let (jobs, waiters): (Vec<_>, Vec<_>) = rest.into_iter().unzip();
             let first_due = jobs.iter().map(|job| job.run_at).min();
+            if planted(Mistake::EarlyAck) {
+                tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+            }
             failpoint!("intake.before_commit");
             let committed = intake::keep(&app.db, rows, jobs).await;
             failpoint!("intake.committed");
