@@ -85,7 +85,11 @@ fn each_thing_that_is_wrong_is_found() {
         }),
         ["out of order"]
     );
-    assert_eq!(wrong(|run| run.heard[2].minute = 600), ["foreign"], "called off by a time it had no more");
+    assert_eq!(
+        wrong(|run| run.heard[2].minute = 600),
+        ["lost", "foreign"],
+        "called off by a time it had no more"
+    );
     assert_eq!(wrong(|run| run.heard[0].at = 9), ["early"]);
     assert_eq!(wrong(|run| run.heard[2].at = 1_001), ["late"]);
     assert_eq!(wrong(|run| run.heard[0].minute = 777), ["foreign"]);
