@@ -10,6 +10,7 @@ use crate::domain::tenant::Tenant;
 use crate::domain::why::Key;
 use crate::kernel::clock::UnixMs;
 use crate::kernel::crm_id::RecordId;
+use crate::kernel::failpoint::{Mistake, failpoint, planted};
 use crate::kernel::id::TenantId;
 use crate::kernel::pack::unpack;
 use crate::kernel::seal::DataKey;
@@ -78,6 +79,8 @@ pub(super) struct Known {
     pub has_news: bool,
     /// A hook said only a part of it: the rest may be older than that.
     pub is_pieced: bool,
+    /// Hooks of one second said different things: only the CRM knows which of them is so.
+    pub is_contradicted: bool,
     /// A person wants the client told anew and has not been answered yet.
     pub is_wanted: bool,
     /// The CRM was asked for the record: what came of it.
@@ -114,6 +117,7 @@ async fn load(app: &App, id: &TenantId, record_id: RecordId, has_news: bool) -> 
         told_revision,
         has_news,
         is_pieced: false,
+        is_contradicted: false,
         is_wanted,
         asked: None,
     };
@@ -129,6 +133,7 @@ async fn absorb_record(
 ) -> Result<(), Error> {
     for _ in 0..MOST_LOOKS {
         let Some(mut known) = load(app, id, record_id, !waiting.is_empty()).await? else { return Ok(()) };
+        failpoint!("absorb.read");
         let outcomes = learn(&mut known, waiting)?;
         if is_unsure(app, &known) {
             read_whole(app, &mut known).await?;
@@ -150,7 +155,7 @@ fn decide<'a>(app: &'a App, known: &Known, now: UnixMs) -> Decided<'a> {
     let rules = app.tenants.rules(known.tenant.salon_id);
     let situation = Situation {
         record: &known.record,
-        told: known.told.as_ref(),
+        told: known.told.as_ref().filter(|_| !planted(Mistake::NoDedupe)),
         rules,
         zone: known.tenant.timezone,
         tenant: known.tenant.state,
@@ -170,6 +175,7 @@ fn is_unsure(app: &App, known: &Known) -> bool {
     let speaks =
         |decided: &Decided<'_>| matches!(decided.plan, Plan::Say { .. }) || decided.farewell.is_some();
     !known.record.is_whole()
+        || known.is_contradicted
         || ((known.is_pieced || !known.has_news) && speaks(&decide(app, known, app.now())))
 }
 
@@ -191,7 +197,9 @@ async fn write(app: &App, known: &Known, waiting: &[InboxRow], outcomes: &[&str]
     for (row, outcome) in waiting.iter().zip(outcomes) {
         inbox::mark_absorbed(&mut conn, id, &row.id, now, outcome).await?;
     }
+    failpoint!("absorb.before_commit");
     conn.commit().await?;
+    failpoint!("absorb.committed");
     Ok(true)
 }
 
@@ -208,6 +216,7 @@ fn learn(known: &mut Known, waiting: &[InboxRow]) -> Result<Vec<&'static str>, E
     for place in record::order(known.record.changed_at, &times) {
         if let Some(record) = said[place].take() {
             let is_part = !record.is_whole() && !record.is_deleted();
+            known.is_contradicted |= known.record.contradicts(&record);
             let is_learnt = known.record.learn(record);
             known.is_pieced |= is_learnt && is_part;
             outcomes[place] = if is_learnt { Key::Absorbed } else { Key::Outdated }.as_str();

@@ -10,6 +10,7 @@ use crate::domain::tenant::{Tenant, TenantState};
 use crate::domain::why::Verb;
 use crate::domain::wording::Filling;
 use crate::kernel::clock::UnixMs;
+use crate::kernel::failpoint::failpoint;
 use crate::kernel::id::{OutboxId, TenantId};
 use crate::kernel::seal::DataKey;
 use crate::kernel::secret::Secret;
@@ -107,7 +108,9 @@ async fn tell_marketplace(app: &App, known: &Tenant, api_key: &str, hook_key: &s
     let key = app.keys.of(&known.id).await?;
     let api_key = Secret::new(key.open_text("tenant", "api_key", api_key)?);
     let hook_key = key.open_text("tenant", "hook_key", hook_key)?;
+    failpoint!("activate.before_callback");
     let called = app.crm.activate(known.salon_id, &api_key, &hook_urls(app, &hook_key)).await;
+    failpoint!("activate.called_back");
     let status = app.crm.connection(known.salon_id).await?.map(|c| c.status);
     match (status, called) {
         (Some(ConnectionStatus::Active), _) => Ok(()),

@@ -4,6 +4,7 @@ use super::error::Error;
 use super::{App, why};
 use crate::domain::session::InboundMessage;
 use crate::domain::why::{Key, Verb};
+use crate::kernel::failpoint::failpoint;
 use crate::kernel::id::{InboxId, TenantId};
 use crate::storage::inbox::{self, NewInbox};
 use crate::storage::outbox;
@@ -32,5 +33,7 @@ pub async fn keep(app: &App, id: &TenantId, message: &InboundMessage) -> Result<
         let about = (answered.record, Some(&answered.id));
         why::note(&mut conn, id, about, Verb::Answered, Key::ByQuote, now).await?;
     }
-    Ok(conn.commit().await?)
+    conn.commit().await?;
+    failpoint!("inbound.kept");
+    Ok(())
 }

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::addresses::Addressee;
 use super::error::Error;
 use super::{App, enqueue};
+use crate::kernel::failpoint::{Mistake, failpoint, planted};
 use crate::kernel::id::InboxId;
 use crate::kernel::pack::pack;
 use crate::kernel::secret::{Secret, hmac_sha256, same};
@@ -93,6 +94,9 @@ pub async fn accept(app: &App, to: &Addressee, body: &[u8]) -> Result<Accepted, 
         committed.push(app.intake.push(row, job)?);
     }
     for done in committed {
+        if planted(Mistake::EarlyAck) {
+            break;
+        }
         if !done.await.unwrap_or(false) {
             return Err(Error::Overloaded);
         }
@@ -132,7 +136,12 @@ impl Batcher {
             let (rows, rest): (Vec<_>, Vec<_>) = batch.into_iter().map(|w| (w.row, (w.job, w.done))).unzip();
             let (jobs, waiters): (Vec<_>, Vec<_>) = rest.into_iter().unzip();
             let first_due = jobs.iter().map(|job| job.run_at).min();
+            if planted(Mistake::EarlyAck) {
+                tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+            }
+            failpoint!("intake.before_commit");
             let committed = intake::keep(&app.db, rows, jobs).await;
+            failpoint!("intake.committed");
             if let Err(error) = &committed {
                 tracing::error!(%error, hooks = waiters.len(), "hooks could not be stored; their senders were told so");
             }

@@ -12,6 +12,7 @@ use crate::domain::session::{Lease, SessionState};
 use crate::domain::tenant::TenantState;
 use crate::domain::why::{Key, Verb, Why};
 use crate::kernel::clock::UnixMs;
+use crate::kernel::failpoint::{Mistake, failpoint, planted};
 use crate::kernel::fault::{Fault as _, Retry};
 use crate::kernel::id::{OutboxId, TenantId};
 use crate::kernel::phone::Phone;
@@ -85,6 +86,7 @@ pub async fn send(app: &App, id: &TenantId, outbox_id: &OutboxId) -> Result<Sent
         return Ok(Sent::Done);
     };
     let text = key.open_text("outbox", &row.intent, &row.text)?;
+    failpoint!("notify.wanted");
     match gateway.is_on_whatsapp(id, &to).await {
         Ok(true) => {}
         Ok(false) => {
@@ -93,12 +95,18 @@ pub async fn send(app: &App, id: &TenantId, outbox_id: &OutboxId) -> Result<Sent
         }
         Err(error) => return refused(app, id, &row, error).await,
     }
+    failpoint!("notify.before_begin");
     if !begin(app, &key, &lease, &row).await? {
         return Ok(Sent::Done);
     }
-    let outgoing = Outgoing { message_id: row.message_id.clone(), to, text };
+    failpoint!("notify.begun");
+    let mut outgoing = Outgoing { message_id: row.message_id.clone(), to, text };
+    if planted(Mistake::Resend) {
+        outgoing.message_id = message_id(&key, &crate::kernel::secret::random_hex(8));
+    }
     match gateway.send(&lease, &outgoing).await {
         Ok(()) => {
+            failpoint!("notify.sent");
             settle(app, id, &row, OutboxState::Sent, None).await?;
             Ok(Sent::Done)
         }
@@ -145,7 +153,7 @@ async fn still_wanted(
 async fn begin(app: &App, key: &DataKey, lease: &Lease, row: &OutboxRow) -> Result<bool, Error> {
     let (id, now) = (&lease.tenant, app.now());
     let mut conn = app.db.begin().await?;
-    if !session_lease::guard(&mut conn, lease).await? {
+    if !session_lease::guard(&mut conn, lease).await? && !planted(Mistake::NoEpoch) {
         return Err(Error::NotHeld);
     }
     // The record first, as everywhere: two that each hold what the other wants would wait in a circle.
@@ -250,6 +258,10 @@ async fn settle_interrupted(app: &App, id: &TenantId, row: &OutboxRow, now: Unix
         settle(app, id, row, OutboxState::Sent, Some(Key::SeenByReceipt.into())).await?;
         return Ok(Sent::Done);
     }
+    if planted(Mistake::Resend) {
+        settle(app, id, row, OutboxState::Planned, None).await?;
+        return Ok(Sent::Wait(1));
+    }
     // A sign can come only to a session that is there, and what came meanwhile comes just after it connects.
     let session = wa_session::find(&mut app.db.read().await?, id).await?;
     let listening = session.is_some_and(|s| {
@@ -271,7 +283,9 @@ async fn settle(
 ) -> Result<(), Error> {
     let mut conn = app.db.begin().await?;
     why::settled(&mut conn, id, row, (state, why), app.now()).await?;
+    failpoint!("notify.before_settle");
     conn.commit().await?;
+    failpoint!("notify.settled");
     metrics::counter!("salonbridge_messages_total", "kind" => row.kind.as_str(), "state" => state.as_str())
         .increment(1);
     app.bus.tell(id, News::View);

@@ -10,6 +10,7 @@ use super::{App, activate, bus::News, enqueue, inbound, notify, pairings};
 use crate::domain::pairing::Pairing;
 use crate::domain::session::{InboundMessage, Lease, SessionEvent, SessionState};
 use crate::kernel::clock::UnixMs;
+use crate::kernel::failpoint::failpoint;
 use crate::kernel::fault::{Fault as _, Retry};
 use crate::kernel::id::TenantId;
 use crate::kernel::phone::Phone;
@@ -149,7 +150,9 @@ async fn changed(
     if lost || in_vain || state == SessionState::Online {
         pairing::clear(&mut conn, id, now).await?;
     }
+    failpoint!("session.before_commit");
     conn.commit().await?;
+    failpoint!("session.committed");
     if state == SessionState::Online {
         app.ring();
     }

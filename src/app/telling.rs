@@ -16,6 +16,7 @@ use crate::domain::why::{Key, Verb, Why};
 use crate::domain::wording::Filling;
 use crate::kernel::clock::UnixMs;
 use crate::kernel::crm_id::RecordId;
+use crate::kernel::failpoint::{Mistake, planted};
 use crate::kernel::id::{OutboxId, TenantId};
 use crate::kernel::seal::DataKey;
 use crate::storage::outbox::{NewOutbox, Pending};
@@ -80,7 +81,10 @@ pub(super) async fn carry_out(
         decide(conn, known, Verb::Asked, asked, None, now).await?;
     }
     let standing = new.as_ref().map_or("", |new| new.intent.as_str());
-    let mut withdrawn = outbox::withdraw(conn, id, record_id, standing, now).await?;
+    let mut withdrawn = match planted(Mistake::NoUniqueKey) {
+        true => Vec::new(),
+        false => outbox::withdraw(conn, id, record_id, standing, now).await?,
+    };
     withdrawn.extend(withdraw_farewells(conn, known, &decided.plan, farewells, now).await?);
     for withdrawn in withdrawn {
         decide(conn, known, Verb::Withdrawn, Key::Superseded, Some(&withdrawn), now).await?;
@@ -170,6 +174,9 @@ fn numbered(known: &Known, told: &Told) -> Told {
 /// Which record, which telling, what exactly.
 fn intent(known: &Known, kind: MessageKind, told: &Told) -> Result<String, Error> {
     let version = &known.key.hash("told", &serde_json::to_string(told)?)[..16];
+    if planted(Mistake::NoUniqueKey) {
+        return Ok(format!("{}:{}", known.record.id, crate::kernel::secret::random_hex(8)));
+    }
     Ok(format!("{}:{}:{}:{version}", known.record.id, told.serial, kind.as_str()))
 }
 

@@ -41,6 +41,8 @@ pub struct Running {
 
 /// Serves until a signal asks to stop.
 pub async fn serve(config: Config) -> anyhow::Result<()> {
+    #[cfg(feature = "sandbox")]
+    arm()?;
     for warning in &config.warnings {
         tracing::warn!("{warning}");
     }
@@ -54,6 +56,14 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     tracing::info!("stopping: no new work is taken, what runs may end");
     running.stop().await;
     Ok(())
+}
+
+/// Sets what a proof wants to go wrong in this process.
+#[cfg(feature = "sandbox")]
+fn arm() -> anyhow::Result<()> {
+    let [places, mistake] =
+        ["FAILPOINTS_ARMED", "MISTAKE_PLANTED"].map(|name| std::env::var(name).unwrap_or_default());
+    crate::kernel::failpoint::arm(&places, &mistake).map_err(anyhow::Error::msg)
 }
 
 /// Starts everything and returns once requests are answered.

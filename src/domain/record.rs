@@ -163,6 +163,25 @@ impl Record {
         true
     }
 
+    /// Whether the two say different things of one and the same moment: the CRM's times have a resolution of a second, and its
+    /// hooks come in any order, so none of them can be taken for the later one.
+    #[must_use]
+    pub fn contradicts(&self, other: &Self) -> bool {
+        fn differ<T: PartialEq>(one: &Field<T>, other: &Field<T>) -> bool {
+            matches!((one.value(), other.value()), (Some(one), Some(other)) if one != other)
+        }
+        let phones = |record: &Self| record.client.value().map(|client| client.phone.clone());
+        self.changed_at.is_some()
+            && self.changed_at == other.changed_at
+            && (differ(&self.starts, &other.starts)
+                || differ(&self.deleted, &other.deleted)
+                || differ(&self.master, &other.master)
+                || (self.services.is_known()
+                    && other.services.is_known()
+                    && self.service_set() != other.service_set())
+                || matches!((phones(self), phones(other)), (Some(one), Some(other)) if one != other))
+    }
+
     /// Whether all that a message needs is known, or known to be empty. Otherwise the record is read from the CRM.
     #[must_use]
     pub fn is_whole(&self) -> bool {
@@ -228,6 +247,22 @@ mod tests {
                 .and_then(|day| day.and_hms_opt(hour, 0, 0))
                 .expect("a real time"),
         )
+    }
+
+    #[test]
+    fn two_payloads_of_one_second_that_differ_contradict_each_other() {
+        let said = |hour, changed| Record {
+            starts: at(hour),
+            changed_at: Some(UnixMs(changed)),
+            ..Record::unknown(RecordId(1))
+        };
+        assert!(said(15, 1_000).contradicts(&said(16, 1_000)));
+        assert!(!said(15, 1_000).contradicts(&said(15, 1_000)), "a repeat");
+        assert!(!said(15, 1_000).contradicts(&said(16, 2_000)), "one is later");
+        let nothing = Record { changed_at: Some(UnixMs(1_000)), ..Record::unknown(RecordId(1)) };
+        assert!(!said(15, 1_000).contradicts(&nothing), "what says nothing contradicts nothing");
+        let timeless = Record { changed_at: None, ..said(16, 0) };
+        assert!(!said(15, 1_000).contradicts(&timeless), "sent after all that had come before");
     }
 
     #[test]

@@ -14,6 +14,7 @@ use crate::app::bus::News;
 use crate::app::enqueue::{self, POLL_MS};
 use crate::app::{App, Error, lifecycle, node};
 use crate::kernel::clock::UnixMs;
+use crate::kernel::failpoint::failpoint;
 use crate::kernel::fault::{Fault as _, Retry};
 use crate::kernel::id::TenantId;
 use crate::kernel::secret::random_hex;
@@ -95,7 +96,9 @@ async fn claim(app: &App, kind: Kind, free: usize) -> Result<Vec<(String, JobRow
         limit,
     };
     let jobs = job::claim(&mut conn, &want).await?;
+    failpoint!("job.before_claim");
     conn.commit().await?;
+    failpoint!("job.claimed");
     Ok(jobs.into_iter().map(|job| (token.clone(), job)).collect())
 }
 
@@ -180,7 +183,9 @@ async fn settle(app: &App, token: &str, row: &JobRow, outcome: &Outcome) -> Resu
         }
         Outcome::Park(error) => job::park(&mut conn, &row.id, token, error, now).await?,
     }
+    failpoint!("job.before_finish");
     conn.commit().await?;
+    failpoint!("job.finished");
     if shown {
         app.bus.tell(&TenantId::from_stored(row.tenant_id.clone()), News::View);
     }

@@ -2,6 +2,7 @@
 
 pub mod clock;
 pub mod crm_id;
+pub mod failpoint;
 pub mod fault;
 pub mod id;
 pub mod line;

@@ -16,6 +16,7 @@ use super::error::Error;
 use super::pace::Pace;
 use crate::kernel::clock::{Clock as _, SystemClock};
 use crate::kernel::crm_id::SalonId;
+use crate::kernel::failpoint::failpoint;
 use crate::kernel::secret::Secret;
 use crate::kernel::turns::Urgency;
 
@@ -162,7 +163,9 @@ impl YclientsApi {
         self.pace.take(call.salon.map_or(0, |salon| salon.0), self.urgency).await;
         let (route, method, salon) = (call.route, call.method.clone(), call.salon.map_or(0, |id| id.0));
         let started = Instant::now();
+        failpoint!("yclients.before_call");
         let (status, answer) = self.exchange(call).await;
+        failpoint!("yclients.called");
         let took = started.elapsed();
         if let Err(Error::Throttled(wait)) = &answer {
             // The documents name no header, so without one a pause of our own: all salons share the address.

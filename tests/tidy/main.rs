@@ -75,6 +75,7 @@ fn each_library_is_named_only_where_it_belongs() {
         ("askama", &["views"]),
         ("socketioxide", &["live"]),
         ("std::env::", &["boot"]),
+        ("fail::", &["kernel"]),
     ];
     for (file, text) in files("src") {
         if file.ends_with("tests.rs") {
@@ -89,8 +90,22 @@ fn each_library_is_named_only_where_it_belongs() {
 }
 
 #[test]
+fn each_failpoint_stands_in_one_place_and_is_known() {
+    let mut passed: Vec<String> = Vec::new();
+    for (_, text) in files("src") {
+        passed.extend(
+            text.split("failpoint!(\"").skip(1).filter_map(|rest| Some(rest.split_once('"')?.0.to_owned())),
+        );
+    }
+    passed.sort();
+    let mut known = salonbridge::kernel::failpoint::NAMES.map(str::to_owned);
+    known.sort();
+    assert_eq!(passed, known);
+}
+
+#[test]
 fn every_file_fits_in_the_head() {
-    for folder in ["src", "sandbox/src", "sandbox/tests", "tests", "bench/src"] {
+    for folder in ["src", "sandbox/src", "sandbox/tests", "tests", "bench/src", "prove/src"] {
         for (file, text) in files(folder) {
             let lines = text.lines().count();
             assert!(lines <= 400, "{file} has {lines} lines: split it by what it does");
@@ -104,7 +119,7 @@ fn pages_never_begin_a_unit_of_work_and_no_test_is_left_out() {
         assert!(!text.contains(".begin("), "{file}: writing belongs to the use cases");
     }
     let mark = concat!("#[ign", "ore");
-    for folder in ["src", "sandbox", "tests", "bench"] {
+    for folder in ["src", "sandbox", "tests", "bench", "prove"] {
         for (file, text) in files(folder) {
             assert!(!text.contains(mark), "{file}: a test that is never run proves nothing");
         }

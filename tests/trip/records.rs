@@ -18,6 +18,28 @@ fn part(record: i64, status: &str, data: Value) -> String {
         .to_string()
 }
 
+/// The journal's times have a resolution of a second, and its hooks come in any order.
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_hooks_of_one_second_the_journal_says_which_is_so() {
+    let salon = Salon::active().await;
+    let id = salon.trip().book().await.expect("booked").parse::<i64>().expect("a number");
+    salon.told(1).await;
+    let moved = |hour| json!({"datetime": demo_trip::visit_time(5, hour), "silent": true});
+    let changed = salon.crm("PATCH", &format!("/admin/records/{id}"), moved(18)).await;
+    let (path, second) = (salon.hook_path().await, &changed["last_change_date"]);
+    let said = |hour| {
+        let at = demo_trip::visit_time(5, hour);
+        salon.hook(id, "update", json!({"date": at, "datetime": null, "last_change_date": second}))
+    };
+    // The last of the edits comes first, and one that it had overtaken after it.
+    salon.post(&path, said(18)).await;
+    assert!(salon.told(2).await[1].contains("18:00"));
+    salon.post(&path, said(17)).await;
+    salon.decided("asked", "crm_read").await;
+    salon.told(2).await;
+    salon.world.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_deletion_that_says_no_time_is_not_undone_by_the_creation_before_it() {
     let salon = Salon::active().await;
