@@ -3,8 +3,9 @@
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
+use salonbridge::domain::session::Lease;
 use salonbridge::kernel::clock::UnixMs;
-use salonbridge::kernel::id::TenantId;
+use salonbridge::kernel::id::{NodeId, TenantId};
 use salonbridge::whatsapp::store::WaStore;
 use salonbridge::whatsapp::vault::{Change, Decide, Item, Kept, Vault};
 use whatsapp_rust::traits::{
@@ -32,6 +33,15 @@ impl OneValue {
 
 #[async_trait]
 impl Vault for OneValue {
+    async fn hold(&self, tenant: &TenantId) -> anyhow::Result<Option<Lease>> {
+        Ok(Some(lease(tenant)))
+    }
+    async fn let_go(&self, _: &Lease) -> anyhow::Result<()> {
+        Ok(())
+    }
+    fn stands(&self) -> bool {
+        true
+    }
     async fn get(&self, _: &TenantId, _: &'static str, _: &str) -> anyhow::Result<Option<Kept>> {
         Ok(Some(self.kept()))
     }
@@ -55,13 +65,13 @@ impl Vault for OneValue {
     async fn max_n(&self, _: &TenantId, _: &'static str) -> anyhow::Result<Option<i64>> {
         Ok(Some(3))
     }
-    async fn put(&self, _: &TenantId, _: &'static str, items: Vec<Item>) -> anyhow::Result<()> {
+    async fn put(&self, _: &Lease, _: &'static str, items: Vec<Item>) -> anyhow::Result<()> {
         items.iter().for_each(|item| self.write(item));
         Ok(())
     }
     async fn change(
         &self,
-        _: &TenantId,
+        _: &Lease,
         _: &'static str,
         keys: &[String],
         decide: Decide<'_>,
@@ -73,27 +83,31 @@ impl Vault for OneValue {
         }
         Ok(())
     }
-    async fn mark(&self, _: &TenantId, _: &'static str, _: &[String], _: i64) -> anyhow::Result<()> {
+    async fn mark(&self, _: &Lease, _: &'static str, _: &[String], _: i64) -> anyhow::Result<()> {
         Ok(())
     }
-    async fn take(&self, _: &TenantId, _: &'static str, _: &str) -> anyhow::Result<Option<Kept>> {
+    async fn take(&self, _: &Lease, _: &'static str, _: &str) -> anyhow::Result<Option<Kept>> {
         Ok(Some(self.kept()))
     }
-    async fn delete(&self, _: &TenantId, _: &'static str, _: &[String]) -> anyhow::Result<()> {
+    async fn delete(&self, _: &Lease, _: &'static str, _: &[String]) -> anyhow::Result<()> {
         Ok(())
     }
-    async fn delete_group(&self, _: &TenantId, _: &'static str, _: &str) -> anyhow::Result<()> {
+    async fn delete_group(&self, _: &Lease, _: &'static str, _: &str) -> anyhow::Result<()> {
         Ok(())
     }
-    async fn delete_kind(&self, _: &TenantId, _: &'static str) -> anyhow::Result<()> {
+    async fn delete_kind(&self, _: &Lease, _: &'static str) -> anyhow::Result<()> {
         Ok(())
     }
-    async fn delete_below(&self, _: &TenantId, _: &'static str, _: i64, _: i64) -> anyhow::Result<u64> {
+    async fn delete_below(&self, _: &Lease, _: &'static str, _: i64, _: i64) -> anyhow::Result<u64> {
         Ok(0)
     }
-    async fn wipe(&self, _: &TenantId) -> anyhow::Result<()> {
+    async fn wipe(&self, _: &Lease) -> anyhow::Result<()> {
         Ok(())
     }
+}
+
+fn lease(tenant: &TenantId) -> Lease {
+    Lease { tenant: tenant.clone(), node: NodeId::new(UnixMs(1)), epoch: 1 }
 }
 
 pub struct Sessions {
@@ -105,7 +119,7 @@ pub struct Sessions {
 impl Default for Sessions {
     fn default() -> Self {
         let vault = Arc::new(OneValue::default());
-        let store = WaStore::new(vault.clone(), TenantId::new(UnixMs(1)));
+        let store = WaStore::new(vault.clone(), lease(&TenantId::new(UnixMs(1))));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         Self { vault, store, runtime }
     }
