@@ -7,13 +7,14 @@
 //! 4  boot                                    the only place that knows everything
 //! 3  web · jobs · live · views               entrances: HTTP, worker, socket.io
 //! 2  app                                     use cases: load, decide, write, tell
-//! 1  storage · yclients · whatsapp · cache   the outside, one module each
+//! 1  storage · yclients · whatsapp · cache · alarm   the outside, one module each
 //! 0  domain over kernel                      rules and words; no async, no I/O
 //! ```
 //!
 //! Words: a *tenant* is one installation, a *salon* is the CRM's, a *record* is an appointment in its journal, a *session* is a
 //! linked WhatsApp device, the *inbox* is what arrived, the *outbox* what we intend to say, a *job* is a bell that rings for them.
 
+pub mod alarm;
 pub mod app;
 pub mod boot;
 pub mod cache;

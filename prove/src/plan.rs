@@ -147,8 +147,11 @@ fn weather(dice: &mut StdRng, lossy: bool, salon_phone: &str) -> Weather {
         "reorder": sometimes(dice, 0.3), "reorder_ms": 400, "copies_min": 1, "copies_max": copies,
         "partial": sometimes(dice, 0.2), "cancel_as_update": sometimes(dice, 0.5),
     });
+    let garble = u8::from(dice.random_bool(0.2));
+    // A message that was garbled is asked for again by a receipt: WhatsApp does not lose those.
+    let drop = if garble > 0 { 0.0 } else { sometimes(dice, 0.3) };
     let receipts = json!({
-        "drop": sometimes(dice, 0.3), "double": sometimes(dice, 0.3), "late": sometimes(dice, 0.5), "late_ms": 300,
+        "drop": drop, "double": sometimes(dice, 0.3), "late": sometimes(dice, 0.5), "late_ms": 300,
         "reorder": dice.random_bool(0.5),
     });
     let mut routes = Vec::new();
@@ -163,7 +166,6 @@ fn weather(dice: &mut StdRng, lossy: bool, salon_phone: &str) -> Weather {
     if dice.random_bool(0.4) {
         script.push(json!({"at_message": dice.random_range(1..5), "do": [{"close": salon_phone}]}));
     }
-    let garble = u8::from(dice.random_bool(0.2));
     Weather {
         yclients: json!({"clear": true, "seed": seed, "hooks": hooks, "routes": routes}),
         whatsapp: json!({"seed": seed, "receipts": receipts, "garble": garble, "script": script}),

@@ -4,7 +4,8 @@
 
 use super::error::Error;
 use super::install::zone_named;
-use super::{App, bus::News, catalog, enqueue, tenant_in, tenants_of, why};
+use super::{App, alerts, bus::News, catalog, enqueue, tenant_in, tenants_of, why};
+use crate::domain::alert::AlertKind;
 use crate::domain::message::MessageKind;
 use crate::domain::tenant::{Tenant, TenantState};
 use crate::domain::why::Verb;
@@ -139,6 +140,8 @@ async fn become_active(app: &App, id: &TenantId) -> Result<(), Error> {
         return Ok(());
     }
     to_own_number(app, &key, &mut conn, id, MessageKind::Welcome, now).await?;
+    let fact = format!("activated:{now}", now = now.0);
+    alerts::raise(&mut conn, id.as_str(), AlertKind::Activated, (&fact, ""), now).await?;
     conn.commit().await?;
     app.ring();
     let stored = tenants_of(app, id).await?;

@@ -5,7 +5,7 @@ use super::error::Error;
 use super::ripple::Ripple;
 use crate::kernel::clock::UnixMs;
 use crate::kernel::crm_id::RecordId;
-use crate::kernel::id::{JobId, OutboxId, TenantId};
+use crate::kernel::id::{AlertId, JobId, OutboxId, TenantId};
 use crate::storage::Conn;
 use crate::storage::job::{self, NewJob};
 
@@ -20,7 +20,8 @@ pub const CHECK_STATUS: &str = "check_status";
 pub const UNLINK: &str = "unlink_session";
 pub const RESTORE: &str = "restore_session";
 pub const ASK: &str = "ask_session";
-pub const ALL: [&str; 8] = [ABSORB, SEND, CONFIGURE, SYNC_CATALOG, CHECK_STATUS, UNLINK, RESTORE, ASK];
+pub const ALERT: &str = "tell_operator";
+pub const ALL: [&str; 9] = [ABSORB, SEND, CONFIGURE, SYNC_CATALOG, CHECK_STATUS, UNLINK, RESTORE, ASK, ALERT];
 
 /// What an inbox row rings: subject and lane are the resource, so edits of one record never overlap and fold while waiting.
 #[must_use]
@@ -71,6 +72,13 @@ pub async fn installation(
     now: UnixMs,
 ) -> Result<(), Error> {
     let job = new(Some(tenant), kind, tenant.to_string(), format!("{tenant}:install"), run_at, now);
+    Ok(job::enqueue(conn, &job).await?)
+}
+
+/// One thing for the operator to hear. `tenant` is '' for the platform's own.
+pub async fn alert(conn: &mut Conn, tenant: &str, id: &AlertId, now: UnixMs) -> Result<(), Error> {
+    let tenant = TenantId::parse(tenant);
+    let job = new(tenant.as_ref(), ALERT, id.to_string(), id.to_string(), now, now);
     Ok(job::enqueue(conn, &job).await?)
 }
 

@@ -25,6 +25,8 @@ pub enum Error {
     Crm(#[from] yclients::Error),
     #[error("WhatsApp: {0}")]
     WhatsApp(#[from] whatsapp::error::Error),
+    #[error("alert: {0}")]
+    Alarm(#[from] crate::alarm::Error),
     #[error("{0}")]
     Sealed(#[from] NotOpened),
     #[error("a stored value is not what we wrote: {0}")]
@@ -37,6 +39,7 @@ impl Fault for Error {
             Self::Storage(e) => e.retry(),
             Self::Crm(e) => e.retry(),
             Self::WhatsApp(e) => e.retry(),
+            Self::Alarm(e) => e.retry(),
             // A key that is missing may be given back.
             Self::Overloaded | Self::Starting | Self::NotHeld | Self::Sealed(_) => Retry::Backoff,
             Self::Rejected(_) | Self::NotFound | Self::Stored(_) => Retry::Never,

@@ -2,7 +2,8 @@
 
 use super::error::Error;
 use super::replan::replan_upcoming;
-use super::{App, bus::News, enqueue, tenant_in, tenants_of, why};
+use super::{App, alerts, bus::News, enqueue, tenant_in, tenants_of, why};
+use crate::domain::alert::AlertKind;
 use crate::domain::tenant::{Tenant, TenantState};
 use crate::domain::why::{Key, Verb};
 use crate::kernel::clock::UnixMs;
@@ -57,6 +58,8 @@ async fn freeze(conn: &mut Conn, known: &Tenant, now: UnixMs) -> Result<(), Erro
     if tenant::set_state(conn, &known.id, TenantState::Active, TenantState::Frozen, now).await? {
         why::withdrawn_all(conn, &known.id, Key::SalonStopped, now).await?;
         note(conn, &known.id, Verb::Frozen, now).await?;
+        let fact = format!("frozen:{}", now.0);
+        alerts::raise(conn, known.id.as_str(), AlertKind::Frozen, (&fact, ""), now).await?;
     }
     Ok(())
 }
@@ -91,6 +94,8 @@ pub async fn check_status(app: &App, id: &TenantId) -> Result<(), Error> {
             why::withdrawn_all(&mut conn, id, Key::SalonStopped, now).await?;
             job::delete_all(&mut conn, id).await?;
             note(&mut conn, id, Verb::Uninstalled, now).await?;
+            let fact = format!("uninstalled:{}", now.0);
+            alerts::raise(&mut conn, id.as_str(), AlertKind::Uninstalled, (&fact, ""), now).await?;
             enqueue::installation(&mut conn, enqueue::UNLINK, id, now, now).await?;
         }
         (Some(ConnectionStatus::Freezed), TenantState::Active) => freeze(&mut conn, &known, now).await?,

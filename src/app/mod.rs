@@ -5,6 +5,7 @@
 pub mod absorb;
 pub mod activate;
 pub mod addresses;
+pub mod alerts;
 pub mod asks;
 pub mod bells;
 pub mod bus;
@@ -41,6 +42,7 @@ use tokio::sync::Semaphore;
 
 pub use error::Error;
 
+use crate::alarm::Alarm;
 use crate::kernel::clock::{Clock, UnixMs};
 use crate::kernel::crm_id::SalonId;
 use crate::kernel::id::TenantId;
@@ -81,6 +83,8 @@ pub struct App {
     pub addresses: addresses::Addresses,
     /// Places for visits from the marketplace; see [`install::MOST_VISITS`].
     pub visits: Semaphore,
+    /// The operator's own channel, where there is one.
+    pub alarm: Option<Alarm>,
     /// Rung after a commit that left something to do.
     pub bells: bells::Bells,
     gateway: OnceLock<Arc<dyn Gateway>>,
@@ -95,6 +99,7 @@ pub struct Parts {
     pub keys: Arc<keyring::Keyring>,
     pub tenants: tenants::Overrides,
     pub node: Arc<node::Node>,
+    pub alarm: Option<Alarm>,
 }
 
 impl App {
@@ -112,6 +117,7 @@ impl App {
             bus: bus::Bus::default(),
             tenants: parts.tenants,
             node: parts.node,
+            alarm: parts.alarm,
             bells: bells::Bells::default(),
             gateway: OnceLock::new(),
         }

@@ -6,7 +6,8 @@ use async_trait::async_trait;
 
 use super::error::Error;
 use super::sessions::phone_hash;
-use super::{App, activate, bus::News, enqueue, inbound, notify, pairings};
+use super::{App, activate, alerts, bus::News, enqueue, inbound, notify, pairings};
+use crate::domain::alert::AlertKind;
 use crate::domain::pairing::Pairing;
 use crate::domain::session::{InboundMessage, Lease, SessionEvent, SessionState};
 use crate::kernel::clock::UnixMs;
@@ -147,6 +148,10 @@ async fn changed(
     if state == SessionState::Online {
         job::hurry_all(&mut conn, id, &enqueue::session_lane(id), now).await?;
     }
+    if lost {
+        let fact = format!("lost:{}:{}", lease.epoch, now.0);
+        alerts::raise(&mut conn, id.as_str(), AlertKind::SessionLost, (&fact, state.as_str()), now).await?;
+    }
     if lost || in_vain || state == SessionState::Online {
         pairing::clear(&mut conn, id, now).await?;
     }
@@ -157,6 +162,7 @@ async fn changed(
         app.ring();
     }
     if lost {
+        app.ring_for(enqueue::ALERT);
         tracing::warn!(tenant.id = %id, state = state.as_str(), reason, "a session was lost");
         metrics::counter!("salonbridge_sessions_lost_total", "state" => state.as_str()).increment(1);
     }

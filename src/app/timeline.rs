@@ -158,8 +158,10 @@ fn ticks(message: &Arc<Message>) -> impl Iterator<Item = Entry> {
         (message.delivered_at, Verb::Delivered, Key::OnPhone),
         (message.read_at, Verb::Read, Key::SeenByClient),
     ];
-    let entry = |at, verb: Verb, why: Key| Entry {
-        at,
+    // A receipt may overtake our own note that the message left; nobody should read it so.
+    let sent_at = message.sent_at;
+    let entry = |at: UnixMs, verb: Verb, why: Key| Entry {
+        at: at.max(sent_at.unwrap_or(at)),
         source: Source::Tick,
         id: format!("{}.{}", message.id, verb.as_str()),
         verb: verb.as_str().to_owned(),

@@ -7,6 +7,7 @@ use axum::Router;
 
 use super::config::Config;
 use super::ripples;
+use crate::alarm::Alarm;
 use crate::app::keyring::Keyring;
 use crate::app::node::Node;
 use crate::app::session_events::AppSink;
@@ -55,6 +56,7 @@ pub async fn build_with(config: &Config, clock: Arc<dyn Clock>) -> anyhow::Resul
     let shared = db.is_postgres() && config.redis_url.is_some();
     let node = Arc::new(if shared { Node::shared(clock.now()) } else { Node::alone(clock.now()) });
     let keys = Arc::new(Keyring::new(config.master_keys.clone(), db.clone(), shared));
+    let alarm = config.alert_url.as_ref().map(|url| Alarm::new(url.expose())).transpose()?;
     let app = Arc::new(App::new(Parts {
         db: db.clone(),
         crm,
@@ -63,6 +65,7 @@ pub async fn build_with(config: &Config, clock: Arc<dyn Clock>) -> anyhow::Resul
         keys: keys.clone(),
         tenants,
         node: node.clone(),
+        alarm,
     }));
     let whatsapp = crate::whatsapp::Settings {
         ws_url: config.whatsapp_url.clone(),

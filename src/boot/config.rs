@@ -35,6 +35,7 @@ pub struct Config {
     pub marketplace_url: String,
     pub frame_ancestors: Vec<String>,
     pub operator_token: Option<Secret>,
+    pub alert_url: Option<Secret>,
     pub settle_ms: Option<i64>,
     pub confirm_wait: Duration,
     pub grace: Duration,
@@ -173,6 +174,7 @@ impl Reader<'_> {
                 .map(str::to_owned)
                 .collect(),
             operator_token: self.optional("SALONBRIDGE_OPERATOR_TOKEN").map(Secret::new),
+            alert_url: self.alert_url(),
             settle_ms,
             confirm_wait: Duration::from_secs(confirm_wait?),
             grace: Duration::from_secs(grace?),
@@ -247,6 +249,12 @@ impl Reader<'_> {
             return self.problem(name, "must begin with https://: YClients posts to nothing else");
         }
         Some(url)
+    }
+
+    fn alert_url(&mut self) -> Option<Secret> {
+        self.optional("SALONBRIDGE_ALERT_URL")
+            .and_then(|_| self.url("SALONBRIDGE_ALERT_URL"))
+            .map(Secret::new)
     }
 
     fn version(&mut self, text: &str) -> Option<(u32, u32, u32)> {

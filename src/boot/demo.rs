@@ -157,6 +157,7 @@ fn demo_env(env: &Env, folder: &std::path::Path, product: &str, crm: &str, wa: &
                 "SALONBRIDGE_SETTLE_MS",
                 "SALONBRIDGE_CONFIRM_WAIT_S",
                 "SALONBRIDGE_GRACE_S",
+                "SALONBRIDGE_ALERT_URL",
                 "SALONBRIDGE_OPERATOR_TOKEN",
                 "SALONBRIDGE_TENANTS_DIR",
             ]

@@ -76,6 +76,11 @@ pub const SETTINGS: &[Setting] = &[
         false,
         "lets the operator ask for the health of any company: Authorization: Bearer …",
     ),
+    secret(
+        "SALONBRIDGE_ALERT_URL",
+        false,
+        "an address that takes a POST of JSON ({text, kind, title, …}) when an operator must know something: a chat's incoming webhook does",
+    ),
     plain(
         "SALONBRIDGE_RETURN_URL",
         "https://yclients.com/timetable/{salon}",

@@ -1,5 +1,6 @@
 //! Rules and words: pure values and functions, no I/O, nothing async.
 
+pub mod alert;
 pub mod connect;
 pub mod dates;
 pub mod message;

@@ -163,23 +163,26 @@ impl Record {
         true
     }
 
-    /// Whether the two say different things of one and the same moment: the CRM's times have a resolution of a second, and its
-    /// hooks come in any order, so none of them can be taken for the later one.
+    /// Whether a payload says something else than we know, and nobody can tell by their times which of them is so. The CRM's times
+    /// have a resolution of a second and its hooks come in any order; and a deletion may come without a time, before the creation
+    /// itself, so that none but the CRM may undo it.
     #[must_use]
     pub fn contradicts(&self, other: &Self) -> bool {
         fn differ<T: PartialEq>(one: &Field<T>, other: &Field<T>) -> bool {
             matches!((one.value(), other.value()), (Some(one), Some(other)) if one != other)
         }
         let phones = |record: &Self| record.client.value().map(|client| client.phone.clone());
-        self.changed_at.is_some()
-            && self.changed_at == other.changed_at
-            && (differ(&self.starts, &other.starts)
-                || differ(&self.deleted, &other.deleted)
-                || differ(&self.master, &other.master)
-                || (self.services.is_known()
-                    && other.services.is_known()
-                    && self.service_set() != other.service_set())
-                || matches!((phones(self), phones(other)), (Some(one), Some(other)) if one != other))
+        let undoes = self.is_deleted() && other.deleted == Field::Is(false);
+        let of_one_moment = self.changed_at.is_some() && self.changed_at == other.changed_at;
+        undoes
+            || of_one_moment
+                && (differ(&self.starts, &other.starts)
+                    || differ(&self.deleted, &other.deleted)
+                    || differ(&self.master, &other.master)
+                    || (self.services.is_known()
+                        && other.services.is_known()
+                        && self.service_set() != other.service_set())
+                    || matches!((phones(self), phones(other)), (Some(one), Some(other)) if one != other))
     }
 
     /// Whether all that a message needs is known, or known to be empty. Otherwise the record is read from the CRM.
@@ -263,6 +266,13 @@ mod tests {
         assert!(!said(15, 1_000).contradicts(&nothing), "what says nothing contradicts nothing");
         let timeless = Record { changed_at: None, ..said(16, 0) };
         assert!(!said(15, 1_000).contradicts(&timeless), "sent after all that had come before");
+        let gone = Record { deleted: Field::Is(true), ..Record::unknown(RecordId(1)) };
+        let there = Record { deleted: Field::Is(false), ..said(15, 9_000) };
+        assert!(
+            gone.contradicts(&there),
+            "a deletion that says no time, and the creation that comes after it"
+        );
+        assert!(!there.contradicts(&gone), "a deletion is believed");
     }
 
     #[test]

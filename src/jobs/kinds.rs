@@ -2,11 +2,11 @@
 
 use crate::app::enqueue;
 use crate::app::notify::Sent;
-use crate::app::{App, Error, absorb, activate, asks, catalog, lifecycle, notify, sessions};
+use crate::app::{App, Error, absorb, activate, alerts, asks, catalog, lifecycle, notify, sessions};
 use crate::domain::retry::Schedule;
 use crate::kernel::clock::UnixMs;
 use crate::kernel::fault::{Fault as _, Retry};
-use crate::kernel::id::{OutboxId, TenantId};
+use crate::kernel::id::{AlertId, OutboxId, TenantId};
 use crate::storage::job::JobRow;
 use crate::storage::tenant;
 
@@ -23,7 +23,7 @@ pub struct Kind {
 }
 
 /// Those that mostly wait for YClients have few places: the turns there are few.
-pub const KINDS: [Kind; 8] = [
+pub const KINDS: [Kind; 9] = [
     own(enqueue::ABSORB, 32),
     own(enqueue::SEND, 32).of_session(),
     own(enqueue::ASK, 8).of_session(),
@@ -32,6 +32,7 @@ pub const KINDS: [Kind; 8] = [
     shared(enqueue::UNLINK, 4).of_session(),
     shared(enqueue::SYNC_CATALOG, 2),
     shared(enqueue::CHECK_STATUS, 2),
+    own(enqueue::ALERT, 2),
 ];
 
 const fn own(name: &'static str, places: usize) -> Kind {
@@ -142,6 +143,9 @@ async fn dispatch(app: &App, job: &JobRow) -> Result<Option<i64>, Failure> {
         enqueue::UNLINK => lifecycle::unlink(app, &tenant).await?,
         enqueue::RESTORE => return Ok(sessions::restore(app, &tenant).await?),
         enqueue::ASK => asks::hear(app, &tenant).await?,
+        enqueue::ALERT => {
+            alerts::tell(app, &job.tenant_id, &AlertId::from_stored(job.subject.clone())).await?
+        }
         other => return Err(Failure::Unknown(format!("no kind is named {other}"))),
     }
     Ok(None)

@@ -12,7 +12,8 @@ use tokio_util::task::TaskTracker;
 use super::kinds::{self, KINDS, Kind, Outcome};
 use crate::app::bus::News;
 use crate::app::enqueue::{self, POLL_MS};
-use crate::app::{App, Error, lifecycle, node};
+use crate::app::{App, Error, alerts, lifecycle, node};
+use crate::domain::alert::AlertKind;
 use crate::kernel::clock::UnixMs;
 use crate::kernel::failpoint::failpoint;
 use crate::kernel::fault::{Fault as _, Retry};
@@ -181,7 +182,11 @@ async fn settle(app: &App, token: &str, row: &JobRow, outcome: &Outcome) -> Resu
         Outcome::Again { at, error, counts } => {
             job::retry(&mut conn, (&row.id, token), *at, error, *counts, now).await?;
         }
-        Outcome::Park(error) => job::park(&mut conn, &row.id, token, error, now).await?,
+        Outcome::Park(error) => {
+            job::park(&mut conn, &row.id, token, error, now).await?;
+            let (fact, detail) = (format!("parked:{}", row.id), format!("{}: {error}", row.kind));
+            alerts::raise(&mut conn, &row.tenant_id, AlertKind::JobParked, (&fact, &detail), now).await?;
+        }
     }
     failpoint!("job.before_finish");
     conn.commit().await?;

@@ -63,6 +63,9 @@ prefixed_id!(
     /// A unit of work.
     JobId, "job_");
 prefixed_id!(
+    /// Something the operator is to hear of.
+    AlertId, "alr_");
+prefixed_id!(
     /// A process of ours.
     NodeId, "nod_");
 prefixed_id!(

@@ -2,6 +2,7 @@
 //!
 //! Every statement that touches a tenant's rows says so (`tenant_id = $n`); `tests/it/tidy.rs` holds that.
 
+pub mod alert;
 pub mod catalog;
 pub mod claim;
 pub mod db;

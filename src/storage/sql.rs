@@ -9,6 +9,7 @@ use super::error::Error;
 #[must_use]
 pub fn all() -> Vec<(&'static str, &'static str)> {
     let files: &[(&str, &[&'static str])] = &[
+        ("alert", super::alert::SQL),
         ("tenant", super::tenant::SQL),
         ("catalog", super::catalog::SQL),
         ("inbox", super::inbox::SQL),

@@ -23,7 +23,7 @@ pub fn status(error: &app::Error) -> StatusCode {
         | app::Error::Starting
         | app::Error::NotHeld
         | app::Error::Storage(storage::Error::Unavailable(_)) => StatusCode::SERVICE_UNAVAILABLE,
-        app::Error::Crm(_) | app::Error::WhatsApp(_) => StatusCode::BAD_GATEWAY,
+        app::Error::Crm(_) | app::Error::WhatsApp(_) | app::Error::Alarm(_) => StatusCode::BAD_GATEWAY,
         app::Error::Storage(_) | app::Error::Sealed(_) | app::Error::Stored(_) => {
             StatusCode::INTERNAL_SERVER_ERROR
         }
@@ -49,6 +49,7 @@ pub fn problem(error: &app::Error, request_id: &str) -> Response {
         app::Error::Overloaded | app::Error::Starting | app::Error::NotHeld => "busy",
         app::Error::Crm(_) => "yclients_failed",
         app::Error::WhatsApp(_) => "whatsapp_failed",
+        app::Error::Alarm(_) => "alert_failed",
         app::Error::Storage(_) => "storage_failed",
         app::Error::Sealed(_) | app::Error::Stored(_) => "internal",
     };

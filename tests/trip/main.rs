@@ -1,5 +1,6 @@
 //! The whole trip over real wires, on both engines: install, link, book, move, cancel, as `salonbridge demo --once` walks it.
 
+mod alerts;
 mod browser;
 mod cluster;
 mod hooks;

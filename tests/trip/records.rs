@@ -18,6 +18,20 @@ fn part(record: i64, status: &str, data: Value) -> String {
         .to_string()
 }
 
+/// Hooks overtake each other by more than a settle window too.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_creation_that_comes_long_after_the_deletion_does_not_undo_it() {
+    let salon = Salon::active().await;
+    let path = salon.hook_path().await;
+    salon.post(&path, part(102, "update", json!({"id": 102, "deleted": true}))).await;
+    salon.decided("silent", "never_told").await;
+    salon.post(&path, salon.hook(102, "create", json!({}))).await;
+    // The journal knows no such record.
+    salon.decided("asked", "crm_gone").await;
+    salon.told(0).await;
+    salon.world.stop().await;
+}
+
 /// The journal's times have a resolution of a second, and its hooks come in any order.
 #[tokio::test(flavor = "multi_thread")]
 async fn of_two_hooks_of_one_second_the_journal_says_which_is_so() {

@@ -81,6 +81,7 @@ impl Doubt {
             keys: ours.keys.clone(),
             tenants: Overrides::load(std::path::Path::new("tenants")).expect("texts"),
             node: ours.node.clone(),
+            alarm: None,
         });
         let lease = ours.gateway().expect("there").lease(&salon.tenant).expect("the session runs");
         let whatsapp = Arc::new(Vague { lease, handed: AtomicU32::new(0) });
