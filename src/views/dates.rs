@@ -1,43 +1,12 @@
-//! Dates as people say them: «сб, 14 марта, 15:00».
+//! A moment as pages say it: «сб, 14 марта, 15:00». The words are the house's (`domain::dates`); what belongs together is not torn
+//! apart at the end of a line.
 
-use chrono::{DateTime, Datelike as _, Timelike as _};
+use chrono::{DateTime, Datelike as _};
 use chrono_tz::Tz;
 
+use crate::domain::dates;
 use crate::kernel::clock::UnixMs;
 use crate::kernel::locale::Locale;
-
-const WEEKDAYS: [[&str; 7]; 2] =
-    [["пн", "вт", "ср", "чт", "пт", "сб", "вс"], ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]];
-const MONTHS: [[&str; 12]; 2] = [
-    [
-        "января",
-        "февраля",
-        "марта",
-        "апреля",
-        "мая",
-        "июня",
-        "июля",
-        "августа",
-        "сентября",
-        "октября",
-        "ноября",
-        "декабря",
-    ],
-    [
-        "January",
-        "February",
-        "March",
-        "April",
-        "May",
-        "June",
-        "July",
-        "August",
-        "September",
-        "October",
-        "November",
-        "December",
-    ],
-];
 
 /// Day and time in the salon's zone; the day is left out when it is the reader's today, the year when it is this year.
 #[must_use]
@@ -45,18 +14,14 @@ pub fn moment(at: UnixMs, today: UnixMs, zone: Tz, locale: Locale) -> String {
     let (Some(at), Some(today)) = (local(at, zone), local(today, zone)) else {
         return String::new();
     };
-    let time = format!("{:02}:{:02}", at.hour(), at.minute());
-    if at.date_naive() == today.date_naive() {
+    let (at, today) = (at.naive_local(), today.naive_local());
+    let time = dates::time(at);
+    if at.date() == today.date() {
         return time;
     }
-    let language = match locale {
-        Locale::Ru => 0,
-        Locale::En => 1,
-    };
-    let weekday = WEEKDAYS[language][at.weekday().num_days_from_monday() as usize];
-    let month = MONTHS[language][at.month0() as usize];
-    let year = if at.year() == today.year() { String::new() } else { format!("\u{a0}{}", at.year()) };
-    format!("{weekday}, {}\u{a0}{month}{year}, {time}", at.day())
+    let day = dates::day(at, today.year(), locale);
+    let (weekday, date) = day.split_once(", ").unwrap_or(("", &day));
+    format!("{weekday}, {}, {time}", date.replace(' ', "\u{a0}"))
 }
 
 fn local(at: UnixMs, zone: Tz) -> Option<DateTime<Tz>> {

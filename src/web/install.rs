@@ -19,7 +19,7 @@ pub async fn register(State(state): State<WebState>, visit: Visit, RawQuery(quer
         Ok(claims) => claims,
         Err(wrong) => {
             tracing::info!(?wrong, request.id = visit.request_id, "a registration visit was refused");
-            return page(&state, &visit, claim_problem(wrong));
+            return page(&state, &visit, &query, claim_problem(wrong));
         }
     };
     match install::open(&state.app, &claims, visit.locale).await {
@@ -30,7 +30,7 @@ pub async fn register(State(state): State<WebState>, visit: Visit, RawQuery(quer
             }
             Redirect::to(&format!("/connect?token={}", opened.token)).into_response()
         }
-        Err(error) => refused(&state, &visit, &error),
+        Err(error) => refused(&state, &visit, &query, &error),
     }
 }
 
@@ -52,7 +52,7 @@ fn claim_problem(wrong: ClaimError) -> Problem {
     }
 }
 
-fn refused(state: &WebState, visit: &Visit, error: &app::Error) -> Response {
+fn refused(state: &WebState, visit: &Visit, query: &str, error: &app::Error) -> Response {
     let known = match error {
         app::Error::Rejected("not_installed") => Problem::NotInstalled,
         app::Error::Rejected("foreign_application") => Problem::BadSignature,
@@ -62,11 +62,17 @@ fn refused(state: &WebState, visit: &Visit, error: &app::Error) -> Response {
         _ => return error::page(error, visit),
     };
     tracing::warn!(%error, request.id = visit.request_id, "an installation could not be opened");
-    page(state, visit, known)
+    page(state, visit, query, known)
 }
 
-fn page(state: &WebState, visit: &Visit, wrong: Problem) -> Response {
+fn page(state: &WebState, visit: &Visit, query: &str, wrong: Problem) -> Response {
     let reader = visit.reader(state, chrono_tz::Europe::Moscow);
     let status = StatusCode::from_u16(wrong.status()).unwrap_or(StatusCode::BAD_REQUEST);
-    (status, Html(problem(visit.frame(), wrong, &reader))).into_response()
+    let mut frame = visit.frame();
+    // The same visit in the other language, or it would be another one.
+    let mut same = url::form_urlencoded::Serializer::new(String::new());
+    let said = url::form_urlencoded::parse(query.as_bytes()).filter(|(name, _)| name != "lang");
+    same.extend_pairs(said).append_pair("lang", frame.other_lang());
+    frame.other_language_url = format!("?{}", same.finish());
+    (status, Html(problem(frame, wrong, &reader))).into_response()
 }

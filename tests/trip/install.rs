@@ -10,6 +10,8 @@ use salonbridge::kernel::crm_id::SalonId;
 use salonbridge::storage::tenant;
 use serde_json::json;
 
+use crate::kit::Salon;
+
 const SECOND: i64 = 990_102;
 
 async fn world(folder: &tempfile::TempDir) -> World {
@@ -95,4 +97,17 @@ async fn a_replayed_visit_opens_no_other_salon() {
     let refused = browser().get(format!("{path}?{forged}")).send().await.expect("an answer");
     assert_eq!(refused.status(), 409, "not installed there");
     world.stop().await;
+}
+
+/// The language link of an error page asks for the same visit: without its salon it would be another error.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_error_page_in_the_other_language_is_of_the_same_visit() {
+    let salon = Salon::installed(json!({})).await;
+    let url = salon.url("/marketplace/register?salon_id=555777&lang=ru");
+    let html = salon.http.get(url).send().await.expect("an answer").text().await.expect("a page");
+    assert!(
+        html.contains("?salon_id=555777&amp;lang=en") || html.contains("?salon_id=555777&#38;lang=en"),
+        "{html}"
+    );
+    salon.world.stop().await;
 }
