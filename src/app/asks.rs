@@ -44,7 +44,11 @@ pub async fn ask(app: &App, id: &TenantId, ask: &Ask) -> Result<(), Error> {
 pub async fn hear(app: &App, id: &TenantId) -> Result<(), Error> {
     let Some(sealed) = pairing::asked(&mut app.db.read().await?, id).await? else { return Ok(()) };
     let wish: Ask = serde_json::from_str(&app.keys.of(id).await?.open_text(KIND, "asked", &sealed)?)?;
-    sessions::carry_out(app, id, &wish).await?;
+    match sessions::carry_out(app, id, &wish).await {
+        // Nobody waits for the answer any more, and what cannot be done now is asked for again by whoever wants it.
+        Ok(()) | Err(Error::Rejected(_)) => {}
+        Err(error) => return Err(error),
+    }
     let mut conn = app.db.begin().await?;
     pairing::take_asked(&mut conn, id, &sealed).await?;
     Ok(conn.commit().await?)

@@ -262,10 +262,14 @@ async fn settle_interrupted(app: &App, id: &TenantId, row: &OutboxRow, now: Unix
         settle(app, id, row, OutboxState::Planned, None).await?;
         return Ok(Sent::Wait(1));
     }
-    // A sign can come only to a session that is there, and what came meanwhile comes just after it connects.
+    // A sign can come only to a session that is there, and what came meanwhile comes just after it connects. What is stored of
+    // the session may be the word of a process that died: it must be online here.
     let session = wa_session::find(&mut app.db.read().await?, id).await?;
+    let is_online = app.gateway()?.state(id) == Some(SessionState::Online);
     let listening = session.is_some_and(|s| {
-        s.state == SessionState::Online && now.since(s.changed_at.max(row.updated_at)) >= SIGN_WAIT_MS
+        is_online
+            && s.state == SessionState::Online
+            && now.since(s.changed_at.max(row.updated_at)) >= SIGN_WAIT_MS
     });
     if !listening && row.deadline > now {
         return Ok(Sent::Wait(SIGN_WAIT_MS));

@@ -113,7 +113,9 @@ impl Db {
             ("plan_cache_mode", "force_custom_plan"),
             // What hangs behind another's lock ends as an error that is tried again, not as a hook without an answer.
             ("statement_timeout", "15s"),
-            ("idle_in_transaction_session_timeout", "60s"),
+            // A process that was stopped in the middle of a unit of work must not keep others from taking over what it held. No
+            // unit of work waits for anything but the database.
+            ("idle_in_transaction_session_timeout", "8s"),
         ]);
         let pool = PgPoolOptions::new()
             .max_connections(POSTGRES_CONNECTIONS)

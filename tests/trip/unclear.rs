@@ -1,7 +1,7 @@
 //! A message of which nobody can say whether it left: it is never sent a second time by itself.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use async_trait::async_trait;
 use salonbridge::app::notify::{self, Sent};
@@ -24,6 +24,7 @@ use crate::kit::Salon;
 struct Vague {
     lease: Lease,
     handed: AtomicU32,
+    is_offline: AtomicBool,
 }
 
 #[async_trait]
@@ -47,7 +48,8 @@ impl Gateway for Vague {
         Err(Error::Unclear)
     }
     fn state(&self, _: &TenantId) -> Option<SessionState> {
-        Some(SessionState::Online)
+        let is_offline = self.is_offline.load(Ordering::SeqCst);
+        Some(if is_offline { SessionState::Offline } else { SessionState::Online })
     }
     fn lease(&self, _: &TenantId) -> Option<Lease> {
         Some(self.lease.clone())
@@ -84,7 +86,8 @@ impl Doubt {
             alarm: None,
         });
         let lease = ours.gateway().expect("there").lease(&salon.tenant).expect("the session runs");
-        let whatsapp = Arc::new(Vague { lease, handed: AtomicU32::new(0) });
+        let whatsapp =
+            Arc::new(Vague { lease, handed: AtomicU32::new(0), is_offline: AtomicBool::new(false) });
         app.set_gateway(whatsapp.clone());
         Self { app, clock, whatsapp }
     }
@@ -143,6 +146,24 @@ async fn a_message_that_may_have_left_waits_for_a_sign_and_is_never_sent_again()
     let told = salon.decisions().await;
     let by_sign = told.iter().filter(|(verb, reason)| verb == "sent" && reason == "seen_by_receipt");
     assert_eq!(by_sign.count(), 2, "{told:?}");
+    salon.world.stop().await;
+}
+
+/// A node took over from one that died: what is stored says "online", but nobody has listened since.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_in_doubt_waits_until_somebody_really_listens() {
+    let salon = Salon::active().await;
+    let doubt = Doubt::over(&salon);
+    let planned = doubt.plan(&salon.tenant, "doubt:3").await;
+    let send = async || notify::send(&doubt.app, &salon.tenant, &planned).await.expect("no failure");
+    assert!(matches!(send().await, Sent::Wait(_)));
+    doubt.whatsapp.is_offline.store(true, Ordering::SeqCst);
+    doubt.clock.advance_ms(60_000);
+    assert!(matches!(send().await, Sent::Wait(_)), "no sign could have come");
+    assert_eq!(doubt.row(&salon.tenant, &planned).await.state, OutboxState::Sending);
+    doubt.whatsapp.is_offline.store(false, Ordering::SeqCst);
+    assert_eq!(send().await, Sent::Done);
+    assert_eq!(doubt.row(&salon.tenant, &planned).await.state, OutboxState::Uncertain);
     salon.world.stop().await;
 }
 
