@@ -1,9 +1,9 @@
 //! Trip 2, the end: one message of the outbox goes out, once.
 //!
 //! (a) load and look again whether it is still wanted; (b) commit that an attempt begins, and with it what the client will
-//! know; (c) hand it to WhatsApp; (d) commit how that went. A process that dies between (b) and (d), or a WhatsApp that does not
-//! say whether it took the message, leaves the row `sending`: whoever finds it waits for a sign from WhatsApp (ack, receipt) and
-//! otherwise calls it uncertain, for a person to settle. It is never silently sent again.
+//! know; (c) hand it to WhatsApp's socket; (d) with WhatsApp's first sign (ack, receipt) commit that it is sent. A process that
+//! dies between (b) and (d), or a message that died with its socket, leaves the row `sending`: whoever finds it listens for a
+//! while and otherwise calls it uncertain, for a person to settle. It is never silently sent again.
 
 use super::error::Error;
 use super::{App, bus::News, enqueue, settle, tenants_of, why};
@@ -107,8 +107,9 @@ pub async fn send(app: &App, id: &TenantId, outbox_id: &OutboxId) -> Result<Sent
     match gateway.send(&lease, &outgoing).await {
         Ok(()) => {
             failpoint!("notify.sent");
-            settle(app, id, &row, OutboxState::Sent, None).await?;
-            Ok(Sent::Done)
+            // Handed to the socket, and no more: WhatsApp's acknowledgement is what makes it sent. This look is for one that
+            // never comes.
+            Ok(Sent::Wait(SIGN_WAIT_MS))
         }
         Err(error) => refused(app, id, &row, error).await,
     }
@@ -323,7 +324,7 @@ pub async fn acknowledged(
     Ok(conn.commit().await?)
 }
 
-/// A sign of a message of which nobody could say whether it left settles it.
+/// The first sign of a message makes it sent, also of one of which nobody could say whether it left.
 async fn raise(
     conn: &mut Conn,
     key: &DataKey,
@@ -334,6 +335,12 @@ async fn raise(
 ) -> Result<(), Error> {
     let overruled = settle::overrule(conn, key, id, row, now).await?;
     let settles = overruled || row.state == OutboxState::Uncertain;
+    if row.state == OutboxState::Sending
+        && why::settled(conn, id, row, (OutboxState::Sent, None), now).await?
+    {
+        let (kind, state) = (row.kind.as_str(), OutboxState::Sent.as_str());
+        metrics::counter!("salonbridge_messages_total", "kind" => kind, "state" => state).increment(1);
+    }
     if outbox::raise_ticks(conn, id, row, seen, now).await? && settles {
         why::note(conn, id, (row.record, Some(&row.id)), Verb::Sent, Key::SeenByReceipt, now).await?;
     }
