@@ -101,12 +101,18 @@ pub async fn send(app: &App, id: &TenantId, outbox_id: &OutboxId) -> Result<Sent
     }
     failpoint!("notify.begun");
     let mut outgoing = Outgoing { message_id: row.message_id.clone(), to, text };
-    if planted(Mistake::Resend) {
+    let again = planted(Mistake::Resend) && row.reason == Key::Interrupted.as_str();
+    if again {
         outgoing.message_id = message_id(&key, &crate::kernel::secret::random_hex(8));
     }
     match gateway.send(&lease, &outgoing).await {
         Ok(()) => {
             failpoint!("notify.sent");
+            if again {
+                // No sign will name an id that nobody kept.
+                settle(app, id, &row, OutboxState::Sent, None).await?;
+                return Ok(Sent::Done);
+            }
             // Handed to the socket, and no more: WhatsApp's acknowledgement is what makes it sent. This look is for one that
             // never comes.
             Ok(Sent::Wait(SIGN_WAIT_MS))
@@ -260,7 +266,7 @@ async fn settle_interrupted(app: &App, id: &TenantId, row: &OutboxRow, now: Unix
         return Ok(Sent::Done);
     }
     if planted(Mistake::Resend) {
-        settle(app, id, row, OutboxState::Planned, None).await?;
+        settle(app, id, row, OutboxState::Planned, Some(Key::Interrupted.into())).await?;
         return Ok(Sent::Wait(1));
     }
     // A sign can come only to a session that is there, and what came meanwhile comes just after it connects. What is stored of
