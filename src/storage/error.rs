@@ -54,6 +54,19 @@ fn is_passing(code: Option<&str>) -> bool {
     code.parse::<u32>().is_ok_and(|code| matches!(code & 0xff, 5 | 6 | 10 | 13 | 14))
 }
 
+impl Error {
+    /// Somebody reached for the same thing in the same instant and has it: by a unique key, or because PostgreSQL ended a circle
+    /// of units of work that waited for each other.
+    #[must_use]
+    pub fn is_lost_race(&self) -> bool {
+        match self {
+            Self::Conflict(_) => true,
+            Self::Unavailable(sqlx::Error::Database(db)) => db.code().as_deref() == Some("40P01"),
+            _ => false,
+        }
+    }
+}
+
 impl Fault for Error {
     fn retry(&self) -> Retry {
         match self {

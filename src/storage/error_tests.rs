@@ -75,3 +75,12 @@ fn what_is_our_mistake_is_not_tried_again() {
     }
     assert!(matches!(Error::from(sqlx::Error::RowNotFound), Error::Driver(_)));
 }
+
+#[test]
+fn who_was_not_quick_enough_is_told_from_who_has_no_database() {
+    assert!(by_code("40P01").is_lost_race());
+    assert!(Error::Conflict("job_lane".to_owned()).is_lost_race());
+    for code in ["57P01", "40001", "5"] {
+        assert!(!by_code(code).is_lost_race(), "{code}");
+    }
+}

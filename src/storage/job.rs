@@ -200,8 +200,8 @@ pub async fn claim(conn: &mut Conn, want: &Claim<'_>) -> Result<Vec<JobRow>, Err
         .bind(want.token).bind(want.lease_until.0).bind(want.now.0).bind(want.limit).bind(want.kind)
         .bind(want.node.as_str()).fetch_all(c).await);
     match claimed.map_err(Error::from) {
-        // Two nodes reached for one lane at once: the index let one of them have it, the other looks again.
-        Err(Error::Conflict(_)) => Ok(Vec::new()),
+        // Two reached for one lane at once: the index let one of them have it, the other looks again.
+        Err(error) if error.is_lost_race() => Ok(Vec::new()),
         other => other,
     }
 }
