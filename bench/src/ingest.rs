@@ -17,7 +17,7 @@ use crate::report::{Companies, Ingest, Throughput, round};
 use crate::seed;
 
 /// Longer than any measurement.
-const SETTLE_MS: u64 = 3_600_000;
+const RULES: &str = "settle_ms = 3600000";
 /// Connections pg holds when nobody tells it otherwise: the server as it is usually written.
 const PG_DEFAULT: usize = 10;
 /// Connections are spread over so many salons.
@@ -81,7 +81,7 @@ impl Bench<'_> {
             log: self.work.join("product.log"),
             yclients_url: NOBODY.to_owned(),
             whatsapp_url: NOBODY.to_owned(),
-            settle_ms: SETTLE_MS,
+            rules: RULES.to_owned(),
             redis_url: None,
             port: 0,
         };

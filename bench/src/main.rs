@@ -117,7 +117,7 @@ fn setup(cli: &Cli, name: &str) -> Setup {
         log: cli.work.join("product.log"),
         yclients_url: NOBODY.to_owned(),
         whatsapp_url: NOBODY.to_owned(),
-        settle_ms: 2000,
+        rules: "settle_ms = 2000".to_owned(),
         redis_url: None,
         port: 0,
     }

@@ -17,7 +17,7 @@ use crate::{ingest, page};
 const AT_ONCE: usize = 8;
 const PATIENCE: Duration = Duration::from_secs(300);
 /// Hooks are only kept here: what follows from them would be measured too.
-const SETTLE_MS: u64 = 3_600_000;
+const RULES: &str = "settle_ms = 3600000";
 
 pub async fn run(
     programs: &Programs,
@@ -29,7 +29,7 @@ pub async fn run(
     let (_redis, redis_url) = redis(&setup)?;
     let (_whatsapp, whatsapp_url) = process::sandbox(programs, "whatsapp", &[])?;
     setup.redis_url = Some(redis_url);
-    setup.settle_ms = SETTLE_MS;
+    setup.rules = RULES.to_owned();
     setup.whatsapp_url.clone_from(&whatsapp_url);
     let salons = seed::salons(&setup.database_url, sessions).await?;
     let bench = Bench { whatsapp_url, http: reqwest::Client::new() };

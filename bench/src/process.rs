@@ -129,7 +129,8 @@ pub struct Setup {
     pub log: PathBuf,
     pub yclients_url: String,
     pub whatsapp_url: String,
-    pub settle_ms: u64,
+    /// Put over every salon's own.
+    pub rules: String,
     /// Where there is one, several processes may share the database.
     pub redis_url: Option<String>,
     /// 0 takes a free port.
@@ -166,7 +167,7 @@ impl Product {
             ("SALONBRIDGE_PUBLIC_URL", &url),
             ("SALONBRIDGE_LISTEN", &address),
             ("SALONBRIDGE_WHATSAPP_URL", &socket),
-            ("SALONBRIDGE_SETTLE_MS", &setup.settle_ms.to_string()),
+            ("SALONBRIDGE_RULES", &setup.rules),
         ]);
         command.envs(setup.redis_url.as_ref().map(|url| ("REDIS_URL", url)));
         let mut process = Process::start("the product", &mut command)?;

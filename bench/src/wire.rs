@@ -34,7 +34,7 @@ pub async fn run(
         .collect();
     let (_whatsapp, whatsapp_url) = process::sandbox(programs, "whatsapp", &phones)?;
     setup.whatsapp_url.clone_from(&whatsapp_url);
-    setup.settle_ms = 0;
+    setup.rules = "settle_ms = 0\npacing.is_on = false".to_owned();
     let salon = seed::salons(&setup.database_url, companies).await?.pop().context("one salon")?;
     let product = Product::start(programs, &setup).await?;
     let http = reqwest::Client::new();

@@ -17,7 +17,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// What the product's clients read here: what the checker needs and no more.
 const WORDING: &str = "[plain]\ngreeting = \"\"\ngreeting_nameless = \"\"\nconfirmation = \"confirmation;{time}\"\n\
      change = \"change;{time}\"\ncancel = \"cancel;{time}\"\nwelcome = \"welcome {salon}\"\ntrial = \"trial {salon}\"\n";
-const RULES: &str = "settle_ms = 150\n";
+const RULES: &str = "settle_ms = 150\npacing.is_on = false\n";
 
 pub struct Stage {
     pub around: Around,
@@ -36,12 +36,8 @@ impl Stage {
         let folder = tempfile::tempdir()?;
         write_tenants(&folder.path().join("tenants"))?;
         let mut env = Env::from(
-            [
-                ("SALONBRIDGE_CONFIRM_WAIT_S", "0"),
-                ("SALONBRIDGE_GRACE_S", "2"),
-                ("SALONBRIDGE_SETTLE_MS", "150"),
-            ]
-            .map(|(name, value)| (name.to_owned(), value.to_owned())),
+            [("SALONBRIDGE_CONFIRM_WAIT_S", "0"), ("SALONBRIDGE_GRACE_S", "2"), ("SALONBRIDGE_RULES", RULES)]
+                .map(|(name, value)| (name.to_owned(), value.to_owned())),
         );
         env.extend(database.map(|url| ("DATABASE_URL".to_owned(), url.to_owned())));
         let world = World::start(&env, folder.path(), 0).await?;

@@ -192,6 +192,7 @@ async fn to_own_number(
     let new = NewOutbox {
         id: OutboxId::new(now),
         recipient: key.seal_text("outbox", "recipient", &phone),
+        peer: super::pace::peer(key, &phone),
         text: key.seal_text("outbox", &intent, &text),
         told: String::new(),
         told_before: String::new(),
@@ -204,7 +205,7 @@ async fn to_own_number(
     };
     if let Some(planned) = outbox::plan(conn, id, &new, now).await? {
         why::note(conn, id, (None, Some(&planned)), Verb::Planned, kind, now).await?;
-        enqueue::send(conn, id, &planned, now, now).await?;
+        enqueue::send(conn, id, now, now).await?;
     }
     Ok(())
 }

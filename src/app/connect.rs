@@ -2,10 +2,11 @@
 
 use super::error::Error;
 use super::sessions::pair;
-use super::{App, activate, bus::News, enqueue, pairings, sessions, tenants_of};
+use super::{App, activate, bus::News, enqueue, pace, pairings, sessions, tenants_of};
 use crate::domain::connect::{ConnectStep, ConnectView, Lost};
 use crate::domain::dates;
 use crate::domain::message::MessageKind;
+use crate::domain::pacing::Standing;
 use crate::domain::pairing::Pairing;
 use crate::domain::session::{PairBy, Refusal, SessionState};
 use crate::domain::tenant::{Tenant, TenantState};
@@ -72,9 +73,15 @@ async fn step(app: &App, known: &Tenant, session: Option<&SessionRow>) -> Result
             linked_at: session.linked_at,
             last_message_at: outbox::last_sent(&mut app.db.read().await?, &known.id).await?,
             online: session.state == SessionState::Online,
+            sending: sending(app, known).await?,
             return_url,
         },
     })
+}
+
+async fn sending(app: &App, known: &Tenant) -> Result<Standing, Error> {
+    let rules = app.tenants.rules(known.salon_id);
+    pace::standing(&mut app.db.read().await?, &known.id, rules, app.now()).await
 }
 
 fn pairing_step(pairing: Pairing) -> ConnectStep {

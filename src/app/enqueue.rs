@@ -5,7 +5,7 @@ use super::error::Error;
 use super::ripple::Ripple;
 use crate::kernel::clock::UnixMs;
 use crate::kernel::crm_id::RecordId;
-use crate::kernel::id::{AlertId, JobId, OutboxId, TenantId};
+use crate::kernel::id::{AlertId, JobId, TenantId};
 use crate::storage::Conn;
 use crate::storage::job::{self, NewJob};
 
@@ -13,7 +13,7 @@ use crate::storage::job::{self, NewJob};
 pub const POLL_MS: i64 = 1_000;
 
 pub const ABSORB: &str = "absorb_resource";
-pub const SEND: &str = "send_outbox";
+pub const SEND: &str = "take_turn";
 pub const CONFIGURE: &str = "configure_salon";
 pub const SYNC_CATALOG: &str = "sync_catalog";
 pub const CHECK_STATUS: &str = "check_status";
@@ -51,15 +51,9 @@ pub fn session_lane(tenant: &TenantId) -> String {
     format!("{tenant}:session")
 }
 
-/// One phone never sends two things at once: the lane is the tenant's session.
-pub async fn send(
-    conn: &mut Conn,
-    tenant: &TenantId,
-    id: &OutboxId,
-    run_at: UnixMs,
-    now: UnixMs,
-) -> Result<(), Error> {
-    let job = new(Some(tenant), SEND, id.to_string(), session_lane(tenant), run_at, now);
+/// The salon has something to say: one bell, however much it is. One phone never sends two things at once: its lane is the session.
+pub async fn send(conn: &mut Conn, tenant: &TenantId, run_at: UnixMs, now: UnixMs) -> Result<(), Error> {
+    let job = new(Some(tenant), SEND, tenant.to_string(), session_lane(tenant), run_at, now);
     Ok(job::enqueue(conn, &job).await?)
 }
 

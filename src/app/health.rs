@@ -3,7 +3,8 @@
 use serde::Serialize;
 
 use super::error::Error;
-use super::{App, tenants_of};
+use super::{App, pace, tenants_of};
+use crate::domain::pacing::Standing;
 use crate::domain::session::SessionState;
 use crate::domain::tenant::TenantState;
 use crate::kernel::clock::UnixMs;
@@ -41,6 +42,8 @@ pub struct Health {
     pub parked_jobs: usize,
     /// Messages of which nobody can say whether they left.
     pub uncertain_messages: i64,
+    /// How its number writes: its day of the link, its new chats, what waits and what came too late.
+    pub sending: Standing,
     pub problems: Vec<Problem>,
 }
 
@@ -53,7 +56,8 @@ pub struct Problem {
 
 pub async fn of(app: &App, id: &TenantId) -> Result<Health, Error> {
     let known = tenants_of(app, id).await?.tenant;
-    let (session, last_message_at, waiting_hooks, parked, counts, uncertain) = {
+    let (rules, now) = (app.tenants.rules(known.salon_id), app.now());
+    let (session, last_message_at, waiting_hooks, parked, counts, uncertain, sending) = {
         let mut conn = app.db.read().await?;
         (
             wa_session::find(&mut conn, id).await?,
@@ -62,6 +66,7 @@ pub async fn of(app: &App, id: &TenantId) -> Result<Health, Error> {
             job::list_parked(&mut conn, id, 20).await?,
             catalog::last_sync(&mut conn, id).await?,
             uncertain::count(&mut conn, id).await?,
+            pace::standing(&mut conn, id, rules, now).await?,
         )
     };
     let session_state = session.map_or(SessionState::Unpaired, |s| s.state);
@@ -97,6 +102,7 @@ pub async fn of(app: &App, id: &TenantId) -> Result<Health, Error> {
                 then POST …/messages/{id}/settle, or the buttons on the record's timeline",
         });
     }
+    note_sending(&mut problems, &sending, now);
     let light = light(known.state, session_state, yclients, &problems);
     Ok(Health {
         company_id: id.to_string(),
@@ -110,8 +116,34 @@ pub async fn of(app: &App, id: &TenantId) -> Result<Health, Error> {
         waiting_hooks,
         parked_jobs: parked.len(),
         uncertain_messages: uncertain,
+        sending,
         problems,
     })
+}
+
+fn note_sending(problems: &mut Vec<Problem>, sending: &Standing, now: UnixMs) {
+    let minutes = |until: UnixMs| (until.since(now) + 59_999) / 60_000;
+    if let Some(until) = sending.locked_until {
+        problems.push(Problem {
+            code: "reach_out_locked",
+            what: format!("WhatsApp lets the number begin no new chats for {} minutes more", minutes(until)),
+            what_to_do: "Call clients whose visit is near. Who writes to the salon's number first is told at once",
+        });
+    }
+    if let Some(until) = sending.rests_until {
+        problems.push(Problem {
+            code: "sending_rests",
+            what: format!("Sending failed too often and rests for {} minutes more", minutes(until)),
+            what_to_do: "Nothing: it is tried again by itself. If it comes back, look at the log and at the salon's WhatsApp",
+        });
+    }
+    if sending.dropped_today > 0 {
+        problems.push(Problem {
+            code: "messages_dropped",
+            what: format!("{} messages of the last 24 hours came too late and were dropped", sending.dropped_today),
+            what_to_do: "Look at what stood in their way: GET …/messages?state=expired, and each record's timeline",
+        });
+    }
 }
 
 fn status_word(status: &ConnectionStatus) -> &'static str {

@@ -306,6 +306,7 @@ async fn renew(
             job::delete_all(conn, &known.id).await?;
             outbox::delete_all(conn, &known.id).await?;
             decision::delete_all(conn, &known.id).await?;
+            super::pace::forget(conn, &known.id).await?;
             catalog::clear_progress(conn, &known.id).await?;
             tenant::set_keys(conn, &known.id, &keys, now).await?;
         }

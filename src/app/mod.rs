@@ -22,6 +22,7 @@ pub mod keyring;
 pub mod lifecycle;
 pub mod node;
 pub mod notify;
+mod pace;
 pub mod page_token;
 pub mod pairings;
 pub mod replan;
@@ -33,6 +34,7 @@ mod telling;
 pub mod tenants;
 pub mod timeline;
 pub mod timeline_token;
+pub mod turns;
 pub mod vault;
 mod why;
 

@@ -6,38 +6,31 @@
 //! while and otherwise calls it uncertain, for a person to settle. It is never silently sent again.
 
 use super::error::Error;
-use super::{App, bus::News, enqueue, settle, tenants_of, why};
-use crate::domain::message::{MessageKind, OutboxState, Ticks};
+use super::{App, bus::News, enqueue, pace, settle, tenants_of, why};
+use crate::domain::message::{OutboxState, Ticks};
+use crate::domain::retry::Schedule;
 use crate::domain::session::{Lease, SessionState};
 use crate::domain::tenant::TenantState;
 use crate::domain::why::{Key, Verb, Why};
 use crate::kernel::clock::UnixMs;
 use crate::kernel::failpoint::{Mistake, failpoint, planted};
-use crate::kernel::fault::{Fault as _, Retry};
+use crate::kernel::fault::Retry;
 use crate::kernel::id::{OutboxId, TenantId};
 use crate::kernel::phone::Phone;
 use crate::kernel::seal::DataKey;
 use crate::storage::outbox::{self, OutboxRow};
-use crate::storage::{Conn, job, record, session_lease, wa_session};
+use crate::storage::{Conn, record, session_lease, wa_session, waiting};
 use crate::whatsapp;
 use crate::whatsapp::gateway::Outgoing;
 
 /// How long a sign may take that a message left which we were sending when we died.
-const SIGN_WAIT_MS: i64 = 20_000;
-/// A session that comes online hurries what waits for it; this is for the look that just missed it.
-const OFFLINE_WAIT_MS: i64 = 30_000;
-/// Somebody has to do something first.
-const UNLINKED_WAIT_MS: i64 = 5 * 60_000;
-/// Another node took the session up just now: the job is its own from the next claim on.
-const ELSEWHERE_WAIT_MS: i64 = 100;
-
-/// What the job does next.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Sent {
-    Done,
-    /// Not a failure: wait so long and look again.
-    Wait(i64),
-}
+pub(super) const SIGN_WAIT_MS: i64 = 20_000;
+/// The session is not there any more: it rings when it is back.
+const AWAY_WAIT_MS: i64 = 30_000;
+/// A message that could not be handed over is tried again then; others go meanwhile. Its deadline ends it.
+const AGAIN: Schedule = Schedule { first_ms: 2_000, cap_ms: 10 * 60_000, attempts: None };
+/// WhatsApp lets the number begin no chat.
+const REACH_OUT_LOCKED: u16 = 463;
 
 /// WhatsApp's id of a message, made from its intent: the same intent always carries the same id.
 #[must_use]
@@ -46,58 +39,35 @@ pub fn message_id(key: &DataKey, intent: &str) -> String {
     format!("3EB0{}", key.hash("message_id", intent)[..18].to_uppercase())
 }
 
-pub async fn send(app: &App, id: &TenantId, outbox_id: &OutboxId) -> Result<Sent, Error> {
-    let Some(row) = outbox::find(&mut app.db.read().await?, id, outbox_id).await? else {
-        return Ok(Sent::Done);
-    };
-    let now = app.now();
-    match row.state {
-        OutboxState::Planned => {}
-        OutboxState::Sending => return settle_interrupted(app, id, &row, now).await,
-        _ => return Ok(Sent::Done),
-    }
+/// Sends one message whose turn it is. `Some(ms)`: not only this one cannot be sent; the salon waits so long.
+pub(super) async fn send(app: &App, lease: &Lease, outbox_id: &OutboxId) -> Result<Option<i64>, Error> {
+    let (id, now) = (&lease.tenant, app.now());
+    let row = outbox::find(&mut app.db.read().await?, id, outbox_id).await?;
+    let Some(row) = row.filter(|row| row.state == OutboxState::Planned) else { return Ok(None) };
     if let Some((state, why)) = still_wanted(app, id, &row, now).await? {
         settle(app, id, &row, state, Some(why.into())).await?;
-        return Ok(Sent::Done);
+        return Ok(None);
     }
-    if row.not_before > now {
-        return Ok(Sent::Wait(row.not_before.since(now)));
-    }
-    let gateway = app.gateway()?;
-    let lease = match (gateway.state(id), gateway.lease(id)) {
-        (Some(SessionState::Online), Some(lease)) => lease,
-        (Some(SessionState::Offline | SessionState::Halted), _) => {
-            return put_off(app, id, Key::Offline, OFFLINE_WAIT_MS).await;
-        }
-        (Some(SessionState::Banned), _) => return put_off(app, id, Key::Banned, UNLINKED_WAIT_MS).await,
-        (Some(_), _) => return put_off(app, id, Key::NotLinked, UNLINKED_WAIT_MS).await,
-        (None, _) => {
-            // No session here, and perhaps none anywhere: it may only not be back yet.
-            let session = wa_session::find(&mut app.db.read().await?, id).await?;
-            let is_linked = session.is_some_and(|session| session.state.is_linked());
-            let why = if is_linked { Key::Offline } else { Key::NotLinked };
-            return put_off(app, id, why, UNLINKED_WAIT_MS).await;
-        }
-    };
     let key = app.keys.of(id).await?;
     let to = key.open_text("outbox", "recipient", &row.recipient)?;
     let Some(to) = Phone::parse(&format!("+{}", to.trim_start_matches('+'))) else {
         settle(app, id, &row, OutboxState::Failed, Some(Key::BadNumber.into())).await?;
-        return Ok(Sent::Done);
+        return Ok(None);
     };
     let text = key.open_text("outbox", &row.intent, &row.text)?;
     failpoint!("notify.wanted");
+    let gateway = app.gateway()?;
     match gateway.is_on_whatsapp(id, &to).await {
         Ok(true) => {}
         Ok(false) => {
             settle(app, id, &row, OutboxState::Failed, Some(Key::NotOnWhatsapp.into())).await?;
-            return Ok(Sent::Done);
+            return Ok(None);
         }
         Err(error) => return refused(app, id, &row, error).await,
     }
     failpoint!("notify.before_begin");
-    if !begin(app, &key, &lease, &row).await? {
-        return Ok(Sent::Done);
+    if !begin(app, &key, lease, &row, &to).await? {
+        return Ok(None);
     }
     failpoint!("notify.begun");
     let mut outgoing = Outgoing { message_id: row.message_id.clone(), to, text };
@@ -105,34 +75,19 @@ pub async fn send(app: &App, id: &TenantId, outbox_id: &OutboxId) -> Result<Sent
     if again {
         outgoing.message_id = message_id(&key, &crate::kernel::secret::random_hex(8));
     }
-    match gateway.send(&lease, &outgoing).await {
+    match gateway.send(lease, &outgoing).await {
+        // Handed to the socket, and no more: WhatsApp's acknowledgement is what makes it sent. The salon's turn looks after one
+        // that never comes.
         Ok(()) => {
             failpoint!("notify.sent");
             if again {
                 // No sign will name an id that nobody kept.
                 settle(app, id, &row, OutboxState::Sent, None).await?;
-                return Ok(Sent::Done);
             }
-            // Handed to the socket, and no more: WhatsApp's acknowledgement is what makes it sent. This look is for one that
-            // never comes.
-            Ok(Sent::Wait(SIGN_WAIT_MS))
+            Ok(None)
         }
         Err(error) => refused(app, id, &row, error).await,
     }
-}
-
-/// All that waits for this session waits together: one look for a salon, not one for each message.
-async fn put_off(app: &App, id: &TenantId, why: Key, ms: i64) -> Result<Sent, Error> {
-    let now = app.now();
-    let mut conn = app.db.begin().await?;
-    if session_lease::is_elsewhere(&mut conn, id, &app.node.id()).await? {
-        // The node that runs the session sends it; nothing that waits there is put off.
-        return Ok(Sent::Wait(ELSEWHERE_WAIT_MS));
-    }
-    why::held(&mut conn, id, why, now).await?;
-    job::put_off_all(&mut conn, id, &enqueue::session_lane(id), now.plus_ms(ms), now).await?;
-    conn.commit().await?;
-    Ok(Sent::Wait(ms))
 }
 
 /// Why a planned message is not to be sent after all.
@@ -146,7 +101,7 @@ async fn still_wanted(
         return Ok(Some((OutboxState::Expired, Key::TooLate)));
     }
     let state = tenants_of(app, id).await?.tenant.state;
-    let own = matches!(row.kind, MessageKind::Welcome | MessageKind::Trial);
+    let own = row.kind.is_to_salon();
     Ok(match state {
         TenantState::Active => None,
         TenantState::Frozen if !own => Some((OutboxState::Cancelled, Key::SalonFrozen)),
@@ -157,8 +112,9 @@ async fn still_wanted(
 }
 
 /// Commits that an attempt begins, together with what the client will know from it.
-async fn begin(app: &App, key: &DataKey, lease: &Lease, row: &OutboxRow) -> Result<bool, Error> {
+async fn begin(app: &App, key: &DataKey, lease: &Lease, row: &OutboxRow, to: &Phone) -> Result<bool, Error> {
     let (id, now) = (&lease.tenant, app.now());
+    let rules = app.tenants.rules(tenants_of(app, id).await?.tenant.salon_id);
     let mut conn = app.db.begin().await?;
     if !session_lease::guard(&mut conn, lease).await? && !planted(Mistake::NoEpoch) {
         return Err(Error::NotHeld);
@@ -172,6 +128,9 @@ async fn begin(app: &App, key: &DataKey, lease: &Lease, row: &OutboxRow) -> Resu
     if !outbox::begin_sending(&mut conn, id, &row.id, now).await? {
         return Ok(false);
     }
+    if !row.kind.is_to_salon() {
+        pace::tried(&mut conn, id, rules, &pace::peer(key, to.digits()), now).await?;
+    }
     conn.commit().await?;
     Ok(true)
 }
@@ -183,55 +142,65 @@ async fn refused(
     id: &TenantId,
     row: &OutboxRow,
     error: whatsapp::error::Error,
-) -> Result<Sent, Error> {
+) -> Result<Option<i64>, Error> {
     use whatsapp::error::Error as Wa;
-    let why = match &error {
+    tracing::debug!(tenant.id = %id, outbox.id = %row.id, %error, "a message was not handed over");
+    let (why, wait) = match &error {
         // Left `sending`: it is settled like a message whose process died, by a sign or by a person.
-        Wa::Unclear => return Ok(Sent::Wait(SIGN_WAIT_MS)),
-        Wa::NotOnWhatsApp => Key::NotOnWhatsapp,
-        Wa::Banned => Key::Banned,
-        Wa::NotPaired | Wa::LoggedOut => Key::NotLinked,
-        Wa::Refused(_) => Key::Refused,
-        // Between the look and the send the session passed to another node.
-        Wa::Offline | Wa::Elsewhere => Key::Offline,
-        Wa::Vault(_) | Wa::Library(_) => Key::WhatsappFailed,
+        Wa::Unclear => return Ok(None),
+        Wa::NotOnWhatsApp | Wa::Refused(_) => {
+            let why = if matches!(error, Wa::NotOnWhatsApp) { Key::NotOnWhatsapp } else { Key::Refused };
+            settle(app, id, row, OutboxState::Failed, Some(why.into())).await?;
+            return Ok(None);
+        }
+        Wa::Banned => (Key::Banned, Some(AWAY_WAIT_MS)),
+        Wa::NotPaired | Wa::LoggedOut => (Key::NotLinked, Some(AWAY_WAIT_MS)),
+        // Between the look and the send the session went away, or passed to another node.
+        Wa::Offline | Wa::Elsewhere => (Key::Offline, Some(AWAY_WAIT_MS)),
+        Wa::Vault(_) | Wa::Library(_) => (Key::WhatsappFailed, None),
     };
-    if matches!(error, Wa::NotOnWhatsApp | Wa::Refused(_)) {
-        settle(app, id, row, OutboxState::Failed, Some(why.into())).await?;
-        return Ok(Sent::Done);
-    }
     // Nothing was handed over. What the client would have known is taken back with the attempt.
-    if give_back(app, id, row, why).await? {
-        return Ok(Sent::Done);
+    let (key, now) = (app.keys.of(id).await?, app.now());
+    let mut conn = app.db.begin().await?;
+    let overtaken = give_back(app, &key, &mut conn, id, row, why).await?;
+    if wait.is_none() {
+        // Others may fare better: this one waits by itself, and what fails is counted.
+        let delay = AGAIN.delay_ms(row.attempts + 1, Retry::Backoff, rand::random()).unwrap_or(AGAIN.cap_ms);
+        waiting::put_off(&mut conn, id, &row.id, now.plus_ms(delay), now).await?;
+        let rules = app.tenants.rules(tenants_of(app, id).await?.tenant.salon_id);
+        pace::failed(&mut conn, id, rules, now).await?;
     }
-    match error.retry() {
-        Retry::Never => Ok(Sent::Wait(60_000)),
-        _ => Err(error.into()),
+    conn.commit().await?;
+    if overtaken {
+        app.ring_for(enqueue::ABSORB);
     }
+    Ok(wait)
 }
 
 /// Puts an attempt back to waiting. When the record has changed meanwhile, what was planned on top of this message is nonsense
 /// without it, and going first it would be contradicted by it: both are withdrawn, and the record is planned anew (`true`).
-async fn give_back(app: &App, id: &TenantId, row: &OutboxRow, why: Key) -> Result<bool, Error> {
-    let (key, now) = (app.keys.of(id).await?, app.now());
-    let mut conn = app.db.begin().await?;
-    take_back(app, &key, &mut conn, id, row).await?;
-    let overtaken = why::withdrawn_after(&mut conn, id, row, now).await?;
+async fn give_back(
+    app: &App,
+    key: &DataKey,
+    conn: &mut Conn,
+    id: &TenantId,
+    row: &OutboxRow,
+    why: Key,
+) -> Result<bool, Error> {
+    let now = app.now();
+    take_back(app, key, conn, id, row).await?;
+    let overtaken = why::withdrawn_after(conn, id, row, now).await?;
     let (state, verb, why) = if overtaken {
         (OutboxState::Cancelled, Verb::Withdrawn, Key::Superseded)
     } else {
         (OutboxState::Planned, Verb::Returned, why)
     };
     // Said once for each cause, however often it is tried.
-    if outbox::settle(&mut conn, id, &row.id, state, why.as_str(), now).await? && row.reason != why.as_str() {
-        why::note(&mut conn, id, (row.record, Some(&row.id)), verb, why, now).await?;
+    if outbox::settle(conn, id, &row.id, state, why.as_str(), now).await? && row.reason != why.as_str() {
+        why::note(conn, id, (row.record, Some(&row.id)), verb, why, now).await?;
     }
     if let (true, Some(record_id)) = (overtaken, row.record) {
-        enqueue::absorb_again(&mut conn, id, record_id, now).await?;
-    }
-    conn.commit().await?;
-    if overtaken {
-        app.ring_for(enqueue::ABSORB);
+        enqueue::absorb_again(conn, id, record_id, now).await?;
     }
     Ok(overtaken)
 }
@@ -259,30 +228,43 @@ pub(super) async fn take_back(
     Ok(())
 }
 
-/// A message that was being sent when the process died, or of which nobody can say whether it left.
-async fn settle_interrupted(app: &App, id: &TenantId, row: &OutboxRow, now: UnixMs) -> Result<Sent, Error> {
+/// Whether a message that is being sent for so long is settled without waiting for a sign.
+pub(super) fn settles_at_once(age_ms: i64) -> bool {
+    planted(Mistake::Resend) && age_ms > 1_000
+}
+
+/// A message that was being sent when the process died, or of which nobody can say whether it left. `Some(ms)`: look again then.
+pub(super) async fn settle_interrupted(
+    app: &App,
+    id: &TenantId,
+    outbox_id: &OutboxId,
+) -> Result<Option<i64>, Error> {
+    let now = app.now();
+    let row = outbox::find(&mut app.db.read().await?, id, outbox_id).await?;
+    let Some(row) = row.filter(|row| row.state == OutboxState::Sending) else { return Ok(None) };
     if row.ticks > Ticks::None {
-        settle(app, id, row, OutboxState::Sent, Some(Key::SeenByReceipt.into())).await?;
-        return Ok(Sent::Done);
+        settle(app, id, &row, OutboxState::Sent, Some(Key::SeenByReceipt.into())).await?;
+        return Ok(None);
     }
     if planted(Mistake::Resend) {
-        settle(app, id, row, OutboxState::Planned, Some(Key::Interrupted.into())).await?;
-        return Ok(Sent::Wait(1));
+        settle(app, id, &row, OutboxState::Planned, Some(Key::Interrupted.into())).await?;
+        return Ok(None);
     }
     // A sign can come only to a session that is there, and what came meanwhile comes just after it connects. What is stored of
     // the session may be the word of a process that died: it must be online here.
     let session = wa_session::find(&mut app.db.read().await?, id).await?;
     let is_online = app.gateway()?.state(id) == Some(SessionState::Online);
-    let listening = session.is_some_and(|s| {
-        is_online
-            && s.state == SessionState::Online
-            && now.since(s.changed_at.max(row.updated_at)) >= SIGN_WAIT_MS
-    });
-    if !listening && row.deadline > now {
-        return Ok(Sent::Wait(SIGN_WAIT_MS));
+    let listening_since = session
+        .filter(|session| is_online && session.state == SessionState::Online)
+        .map(|session| session.changed_at.max(row.updated_at));
+    let is_over = row.deadline <= now
+        || tenants_of(app, id).await?.tenant.state == TenantState::Uninstalled
+        || listening_since.is_some_and(|since| now.since(since) >= SIGN_WAIT_MS);
+    if !is_over {
+        return Ok(Some(listening_since.map_or(SIGN_WAIT_MS, |since| SIGN_WAIT_MS - now.since(since))));
     }
-    settle(app, id, row, OutboxState::Uncertain, Some(Key::Interrupted.into())).await?;
-    Ok(Sent::Done)
+    settle(app, id, &row, OutboxState::Uncertain, Some(Key::Interrupted.into())).await?;
+    Ok(None)
 }
 
 async fn settle(
@@ -312,11 +294,18 @@ pub async fn acknowledged(
 ) -> Result<(), Error> {
     let now = app.now();
     let key = app.keys.of(id).await?;
+    let rules = app.tenants.rules(tenants_of(app, id).await?.tenant.salon_id);
     let mut conn = app.db.begin().await?;
     let Some(row) = outbox::find_message(&mut conn, id, message_id).await? else { return Ok(()) };
     match error {
         None => {
             raise(&mut conn, &key, id, &row, Ticks::Server, now).await?;
+        }
+        // It was not taken, and the same message may be tried again when WhatsApp lets the number: it waits.
+        Some(REACH_OUT_LOCKED) if row.state == OutboxState::Sending => {
+            give_back(app, &key, &mut conn, id, &row, Key::ReachOutLocked).await?;
+            pace::locked(&mut conn, id, rules, &row.peer, now).await?;
+            enqueue::send(&mut conn, id, now, now).await?;
         }
         Some(code) => {
             let why = Why::refused(code);
@@ -325,9 +314,14 @@ pub async fn acknowledged(
                 return Ok(());
             }
             why::note(&mut conn, id, (row.record, Some(&row.id)), Verb::Failed, why, now).await?;
+            pace::failed(&mut conn, id, rules, now).await?;
         }
     }
-    Ok(conn.commit().await?)
+    conn.commit().await?;
+    if error.is_some() {
+        app.ring();
+    }
+    Ok(())
 }
 
 /// The first sign of a message makes it sent, also of one of which nobody could say whether it left.
@@ -346,6 +340,9 @@ async fn raise(
     {
         let (kind, state) = (row.kind.as_str(), OutboxState::Sent.as_str());
         metrics::counter!("salonbridge_messages_total", "kind" => kind, "state" => state).increment(1);
+        if !row.kind.is_to_salon() && !row.peer.is_empty() {
+            pace::taken(conn, id, &row.peer).await?;
+        }
     }
     if outbox::raise_ticks(conn, id, row, seen, now).await? && settles {
         why::note(conn, id, (row.record, Some(&row.id)), Verb::Sent, Key::SeenByReceipt, now).await?;

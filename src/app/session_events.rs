@@ -6,7 +6,7 @@ use async_trait::async_trait;
 
 use super::error::Error;
 use super::sessions::phone_hash;
-use super::{App, activate, alerts, bus::News, enqueue, inbound, notify, pairings};
+use super::{App, activate, alerts, bus::News, enqueue, inbound, notify, pace, pairings};
 use crate::domain::alert::AlertKind;
 use crate::domain::pairing::Pairing;
 use crate::domain::session::{InboundMessage, Lease, SessionEvent, SessionState};
@@ -118,7 +118,9 @@ async fn linked(app: &App, lease: &Lease, phone: &Phone, name: &str) -> Result<(
     let now = app.now();
     let sealed = key.seal_text("wa_session", "phone", phone.digits());
     let mut conn = under(app, lease).await?;
-    wa_session::set_linked(&mut conn, id, &sealed, &phone_hash(app, phone), name, now).await?;
+    let hash = phone_hash(app, phone);
+    wa_session::set_linked(&mut conn, id, &sealed, &hash, name, now).await?;
+    pace::linked(&mut conn, id, &hash, now).await?;
     activate::phone_was_linked(app, &mut conn, id, now).await?;
     pairing::clear(&mut conn, id, now).await?;
     conn.commit().await?;
@@ -147,6 +149,9 @@ async fn changed(
     wa_session::set_state(&mut conn, id, state, reason, until, now).await?;
     if state == SessionState::Online {
         job::hurry_all(&mut conn, id, &enqueue::session_lane(id), now).await?;
+    }
+    if state == SessionState::Banned {
+        pace::restricted(&mut conn, id, now).await?;
     }
     if lost {
         let fact = format!("lost:{}:{}", lease.epoch, now.0);

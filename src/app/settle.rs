@@ -149,6 +149,7 @@ async fn plan_copy(
     let new = NewOutbox {
         id: OutboxId::new(now),
         recipient: row.recipient.clone(),
+        peer: row.peer.clone(),
         text: key.seal_text("outbox", &intent, &key.open_text("outbox", &row.intent, &row.text)?),
         told: String::new(),
         told_before: String::new(),
@@ -161,7 +162,7 @@ async fn plan_copy(
     };
     if let Some(planned) = outbox::plan(conn, id, &new, now).await? {
         why::note(conn, id, (row.record, Some(&planned)), Verb::Planned, row.kind, now).await?;
-        enqueue::send(conn, id, &planned, now, now).await?;
+        enqueue::send(conn, id, now, now).await?;
     }
     Ok(())
 }

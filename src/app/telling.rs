@@ -7,7 +7,7 @@
 
 use super::absorb::Known;
 use super::error::Error;
-use super::{App, enqueue, notify, why};
+use super::{App, enqueue, notify, pace, why};
 use crate::domain::dates;
 use crate::domain::message::{MessageKind, OutboxState};
 use crate::domain::planner::{Plan, Reason, Told};
@@ -141,7 +141,7 @@ async fn withdraw_farewells(
 async fn send(conn: &mut Conn, known: &Known, new: &NewOutbox, now: UnixMs) -> Result<bool, Error> {
     let Some(planned) = outbox::plan(conn, &known.tenant.id, new, now).await? else { return Ok(false) };
     decide(conn, known, Verb::Planned, new.kind, Some(&planned), now).await?;
-    enqueue::send(conn, &known.tenant.id, &planned, new.not_before, now).await?;
+    enqueue::send(conn, &known.tenant.id, new.not_before, now).await?;
     Ok(true)
 }
 
@@ -216,6 +216,7 @@ fn compose(
     Ok(NewOutbox {
         id: OutboxId::new(now),
         recipient: known.key.seal_text("outbox", "recipient", told.phone.digits()),
+        peer: pace::peer(&known.key, told.phone.digits()),
         text: known.key.seal_text("outbox", &intent, &text),
         told: known.key.seal_text("outbox_told", &intent, &serde_json::to_string(told)?),
         told_before: match &known.told {

@@ -49,12 +49,13 @@ impl Overrides {
         &self.salons.get(&salon).unwrap_or(&self.defaults).1
     }
 
-    /// The same settle window for every salon: for trying, testing and measuring.
-    pub fn set_settle_ms(&mut self, settle_ms: i64) {
-        self.defaults.0.settle_ms = settle_ms;
-        for (rules, _) in self.salons.values_mut() {
-            rules.settle_ms = settle_ms;
+    /// Puts rules over every salon's own: for trying, testing and measuring.
+    pub fn put_over(&mut self, text: &str) -> Result<(), String> {
+        let all = self.salons.values_mut().chain([&mut self.defaults]);
+        for (rules, _) in all {
+            *rules = rules.with(text)?;
         }
+        Ok(())
     }
 }
 

@@ -49,8 +49,8 @@ pub async fn build_with(config: &Config, clock: Arc<dyn Clock>) -> anyhow::Resul
     let mut tenants = Overrides::load(&config.tenants_dir).map_err(|problems| {
         anyhow::anyhow!("the tenants folder has mistakes:\n  {}", problems.join("\n  "))
     })?;
-    if let Some(settle_ms) = config.settle_ms {
-        tenants.set_settle_ms(settle_ms);
+    if let Some(rules) = &config.rules {
+        tenants.put_over(rules).map_err(|problem| anyhow::anyhow!("SALONBRIDGE_RULES: {problem}"))?;
     }
     // Several processes share a database when they share a Redis, where YClients' budget is counted.
     let shared = db.is_postgres() && config.redis_url.is_some();

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::settings::{SETTINGS, Setting};
+use crate::domain::rules::Rules;
 use crate::kernel::locale::Locale;
 use crate::kernel::seal::MasterKeys;
 use crate::kernel::secret::Secret;
@@ -36,7 +37,7 @@ pub struct Config {
     pub frame_ancestors: Vec<String>,
     pub operator_token: Option<Secret>,
     pub alert_url: Option<Secret>,
-    pub settle_ms: Option<i64>,
+    pub rules: Option<String>,
     pub confirm_wait: Duration,
     pub grace: Duration,
     /// Ways on from the front page; the demo adds its own.
@@ -133,10 +134,10 @@ impl Reader<'_> {
         };
         let whatsapp_version =
             self.optional("SALONBRIDGE_WHATSAPP_VERSION").and_then(|text| self.version(&text));
-        let settle_ms = match self.optional("SALONBRIDGE_SETTLE_MS") {
-            None => None,
-            Some(_) => self.parsed::<i64>("SALONBRIDGE_SETTLE_MS", "is not a number of milliseconds"),
-        };
+        let rules = self.optional("SALONBRIDGE_RULES");
+        if let Some(Err(problem)) = rules.as_ref().map(|text| Rules::defaults()?.with(text)) {
+            self.problem::<()>("SALONBRIDGE_RULES", &problem);
+        }
         let confirm_wait = self.parsed::<u64>("SALONBRIDGE_CONFIRM_WAIT_S", "is not a number of seconds");
         let grace = self.parsed::<u64>("SALONBRIDGE_GRACE_S", "is not a number of seconds");
         let yclients_url = self.url("YCLIENTS_API_URL").and_then(|url| {
@@ -175,7 +176,7 @@ impl Reader<'_> {
                 .collect(),
             operator_token: self.optional("SALONBRIDGE_OPERATOR_TOKEN").map(Secret::new),
             alert_url: self.alert_url(),
-            settle_ms,
+            rules,
             confirm_wait: Duration::from_secs(confirm_wait?),
             grace: Duration::from_secs(grace?),
             home_links: Vec::new(),

@@ -154,7 +154,7 @@ fn demo_env(env: &Env, folder: &std::path::Path, product: &str, crm: &str, wa: &
             [
                 "DATABASE_URL",
                 "REDIS_URL",
-                "SALONBRIDGE_SETTLE_MS",
+                "SALONBRIDGE_RULES",
                 "SALONBRIDGE_CONFIRM_WAIT_S",
                 "SALONBRIDGE_GRACE_S",
                 "SALONBRIDGE_ALERT_URL",
@@ -183,7 +183,9 @@ fn demo_env(env: &Env, folder: &std::path::Path, product: &str, crm: &str, wa: &
     }
     ours.entry("DATABASE_URL".to_owned())
         .or_insert_with(|| format!("sqlite:{}", folder.join("salonbridge.db").display()));
-    ours.entry("SALONBRIDGE_SETTLE_MS".to_owned()).or_insert_with(|| "1000".to_owned());
+    // Whoever looks on does not wait as long as a real number has to.
+    let rules = "settle_ms = 1000\npacing.pause_ms = [500, 1500]\npacing.client_pause_ms = 1000";
+    ours.entry("SALONBRIDGE_RULES".to_owned()).or_insert_with(|| rules.to_owned());
     ours
 }
 

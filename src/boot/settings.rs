@@ -98,9 +98,9 @@ pub const SETTINGS: &[Setting] = &[
     ),
     plain("SALONBRIDGE_TENANTS_DIR", "tenants", "folder with rules and texts that override the defaults"),
     plain(
-        "SALONBRIDGE_SETTLE_MS",
+        "SALONBRIDGE_RULES",
         "",
-        "how long edits of one record are gathered, in milliseconds; overrides every rules.toml",
+        "rules put over every salon's rules.toml, in its own words, for trying and measuring: settle_ms = 300",
     ),
     plain(
         "SALONBRIDGE_CONFIRM_WAIT_S",

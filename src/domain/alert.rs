@@ -8,11 +8,20 @@ pub enum AlertKind {
     Uninstalled,
     SessionLost,
     JobParked,
+    ReachOutLocked,
+    SendingRests,
 }
 
 impl AlertKind {
-    pub const ALL: [Self; 5] =
-        [Self::Activated, Self::Frozen, Self::Uninstalled, Self::SessionLost, Self::JobParked];
+    pub const ALL: [Self; 7] = [
+        Self::Activated,
+        Self::Frozen,
+        Self::Uninstalled,
+        Self::SessionLost,
+        Self::JobParked,
+        Self::ReachOutLocked,
+        Self::SendingRests,
+    ];
 
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -22,6 +31,8 @@ impl AlertKind {
             Self::Uninstalled => "uninstalled",
             Self::SessionLost => "session_lost",
             Self::JobParked => "job_parked",
+            Self::ReachOutLocked => "reach_out_locked",
+            Self::SendingRests => "sending_rests",
         }
     }
 
@@ -48,6 +59,12 @@ impl AlertKind {
             ),
             Self::JobParked => format!(
                 "{salon}: something cannot go on by itself ({detail}). Look at the company's health and at the log, and mend the cause."
+            ),
+            Self::ReachOutLocked => format!(
+                "{salon}: WhatsApp lets the number begin no new chats for a while. Clients who wrote to it or got a message before are still told; the others wait, the nearest visits first. Ask the owner to have clients write first."
+            ),
+            Self::SendingRests => format!(
+                "{salon}: sending rests for some minutes and is tried again by itself ({detail}). If it comes back, look at the log and at the salon's WhatsApp."
             ),
         }
     }

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::pacing::Standing;
 use super::session::Refusal;
 use crate::kernel::clock::UnixMs;
 
@@ -61,6 +62,7 @@ pub enum ConnectStep {
         last_message_at: Option<UnixMs>,
         /// Whether the session is connected now.
         online: bool,
+        sending: Standing,
         return_url: String,
     },
     /// Linking was refused, or a linked session was lost: `lost` says which.

@@ -33,6 +33,12 @@ impl MessageKind {
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.as_str() == text)
     }
+
+    /// To the salon's own number: it bothers nobody, and needs no active installation.
+    #[must_use]
+    pub fn is_to_salon(self) -> bool {
+        matches!(self, Self::Welcome | Self::Trial)
+    }
 }
 
 /// Where a message stands on our side.

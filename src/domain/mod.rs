@@ -1,9 +1,11 @@
 //! Rules and words: pure values and functions, no I/O, nothing async.
 
 pub mod alert;
+pub mod breaker;
 pub mod connect;
 pub mod dates;
 pub mod message;
+pub mod pacing;
 pub mod pairing;
 pub mod planner;
 pub mod record;

@@ -4,6 +4,10 @@ use crate::kernel::crm_id::{ClientId, RecordId, ServiceId, StaffId};
 
 const ZONE: Tz = chrono_tz::Europe::Moscow;
 
+fn rules(min_shift_minutes: i64) -> Rules {
+    Rules { settle_ms: 0, min_shift_minutes, ..Rules::defaults().expect("shipped defaults") }
+}
+
 fn local(text: &str) -> NaiveDateTime {
     NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M").expect("a date in the test")
 }
@@ -45,7 +49,7 @@ fn olgas(id: i64, phone: &str) -> Record {
 }
 
 fn leave(record: &Record, told: &Told) -> Option<Told> {
-    let rules = Rules { settle_ms: 0, min_shift_minutes: 10, wording: "plain".into(), language: None };
+    let rules = rules(10);
     farewell(situation(record, Some(told), &rules))
 }
 
@@ -66,7 +70,7 @@ fn decide(record: &Record, told: Option<&Told>) -> Plan {
 }
 
 fn decide_in(record: &Record, told: Option<&Told>, tenant: TenantState, min_shift_minutes: i64) -> Plan {
-    let rules = Rules { settle_ms: 0, min_shift_minutes, wording: "plain".into(), language: None };
+    let rules = rules(min_shift_minutes);
     plan(Situation { tenant, ..situation(record, told, &rules) })
 }
 
@@ -274,7 +278,7 @@ fn a_past_visit_is_not_cancelled_to_the_client() {
 
 #[test]
 fn what_was_arranged_before_the_salon_came_is_adopted_and_its_changes_are_told() {
-    let rules = Rules { settle_ms: 0, min_shift_minutes: 1, wording: "plain".into(), language: None };
+    let rules = rules(1);
     let mut record = anna();
     record.created_at = Some(UnixMs(10));
     let situation = Situation {

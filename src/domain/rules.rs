@@ -2,6 +2,8 @@
 
 use serde::Deserialize;
 
+use super::breaker::{BreakerFile, BreakerRules};
+use super::pacing::{Pacing, PacingFile};
 use crate::kernel::locale::Locale;
 
 /// Rules in force for one salon.
@@ -15,6 +17,10 @@ pub struct Rules {
     pub wording: String,
     /// The language clients are written to; `None`: the one the salon's own name and address are written in.
     pub language: Option<Locale>,
+    /// How the salon's number writes.
+    pub pacing: Pacing,
+    /// When sending that fails is stopped for a while.
+    pub breaker: BreakerRules,
 }
 
 /// One rules file: every key may be missing, none may be misspelt.
@@ -25,6 +31,10 @@ pub struct RulesFile {
     min_shift_minutes: Option<i64>,
     wording: Option<String>,
     language: Option<String>,
+    #[serde(default)]
+    pacing: PacingFile,
+    #[serde(default)]
+    breaker: BreakerFile,
 }
 
 const DEFAULTS: &str = include_str!("../../tenants/_default/rules.toml");
@@ -32,9 +42,19 @@ const DEFAULTS: &str = include_str!("../../tenants/_default/rules.toml");
 impl Rules {
     /// What every salon starts from.
     pub fn defaults() -> Result<Self, String> {
-        let start =
-            Self { settle_ms: 3000, min_shift_minutes: 1, wording: "plain".to_owned(), language: None };
-        start.with(DEFAULTS)
+        Self::plain().with(DEFAULTS)
+    }
+
+    /// What the shipped file is put over.
+    fn plain() -> Self {
+        Self {
+            settle_ms: 3000,
+            min_shift_minutes: 1,
+            wording: "plain".to_owned(),
+            language: None,
+            pacing: Pacing::careful(),
+            breaker: BreakerRules::usual(),
+        }
     }
 
     /// These rules with a file's own put over them.
@@ -50,9 +70,11 @@ impl Rules {
             min_shift_minutes: file.min_shift_minutes.unwrap_or(self.min_shift_minutes),
             wording: file.wording.unwrap_or_else(|| self.wording.clone()),
             language,
+            pacing: self.pacing.with(file.pacing)?,
+            breaker: self.breaker.with(&file.breaker)?,
         };
-        if !(0..=60_000).contains(&rules.settle_ms) {
-            return Err("settle_ms must lie between 0 and 60000".to_owned());
+        if !(0..=3_600_000).contains(&rules.settle_ms) {
+            return Err("settle_ms must lie between 0 and 3600000".to_owned());
         }
         if !(1..=1440).contains(&rules.min_shift_minutes) {
             return Err("min_shift_minutes must lie between 1 and 1440".to_owned());
@@ -70,6 +92,9 @@ mod tests {
         let rules = Rules::defaults().expect("shipped defaults");
         let own = rules.with("min_shift_minutes = 15").expect("valid");
         assert_eq!((own.min_shift_minutes, own.settle_ms), (15, rules.settle_ms));
+        let slow = rules.with("[pacing]\nper_hour = 30\n[breaker]\nminutes = 1").expect("valid");
+        assert_eq!((slow.pacing.per_hour, slow.breaker.after_ms), (30, 60_000));
+        assert_eq!(slow.pacing.pause_ms, rules.pacing.pause_ms);
         let english = rules.with("language = 'en'").expect("valid");
         assert_eq!((rules.language, english.language), (None, Some(Locale::En)));
         assert_eq!(english.with("language = 'auto'").expect("valid").language, None);
@@ -78,9 +103,25 @@ mod tests {
     #[test]
     fn misspelt_and_senseless_rules_are_refused() {
         let rules = Rules::defaults().expect("shipped defaults");
-        for text in
-            ["min_shift = 5", "settle_ms = -1", "min_shift_minutes = 0", "language = 'de'", "settle_ms = 'x'"]
-        {
+        for text in [
+            "min_shift = 5",
+            "settle_ms = -1",
+            "min_shift_minutes = 0",
+            "language = 'de'",
+            "settle_ms = 'x'",
+            "pacing.pause_ms = [9, 3]",
+            "pacing.per_hour = 0",
+            "pacing.new_chats = []",
+            "pacing.new_chats = [0]",
+            "pacing.near_percent = 101",
+            "pacing.rest_hours = 0",
+            "pacing.burst = 0",
+            "pacing.client_pause_ms = -1",
+            "pacing.speed = 1",
+            "breaker.failures = 0",
+            "breaker.minutes = -1",
+            "breaker.pause_minutes = 0",
+        ] {
             assert!(rules.with(text).is_err(), "{text}");
         }
     }

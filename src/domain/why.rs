@@ -110,6 +110,14 @@ keys! {
         NotLinked => "not_linked",
         Banned => "banned",
         WhatsappFailed => "whatsapp_failed",
+        /// An attempt failed a moment ago.
+        NotBefore => "not_before",
+        /// A person does not write to the next one at once.
+        Paced => "paced",
+        HourFull => "hour_full",
+        NewChatsFull => "new_chats_full",
+        /// Sending failed too often.
+        SendingRests => "sending_rests",
         // The end.
         BadNumber => "bad_number",
         NotOnWhatsapp => "not_on_whatsapp",

@@ -1,12 +1,11 @@
 //! The kinds of jobs: which use case each name runs, and how patient it is.
 
 use crate::app::enqueue;
-use crate::app::notify::Sent;
-use crate::app::{App, Error, absorb, activate, alerts, asks, catalog, lifecycle, notify, sessions};
+use crate::app::{App, Error, absorb, activate, alerts, asks, catalog, lifecycle, sessions, turns};
 use crate::domain::retry::Schedule;
 use crate::kernel::clock::UnixMs;
 use crate::kernel::fault::{Fault as _, Retry};
-use crate::kernel::id::{AlertId, OutboxId, TenantId};
+use crate::kernel::id::{AlertId, TenantId};
 use crate::storage::job::JobRow;
 use crate::storage::tenant;
 
@@ -22,10 +21,11 @@ pub struct Kind {
     pub of_session: bool,
 }
 
-/// Those that mostly wait for YClients have few places: the turns there are few.
+/// Those that mostly wait for YClients have few places: the turns there are few. A salon sends one thing at a time, so many places
+/// are many salons: those whose WhatsApp is slow to answer leave room for the others.
 pub const KINDS: [Kind; 9] = [
     own(enqueue::ABSORB, 32),
-    own(enqueue::SEND, 32).of_session(),
+    own(enqueue::SEND, 128).of_session(),
     own(enqueue::ASK, 8).of_session(),
     shared(enqueue::RESTORE, 32).of_session(),
     shared(enqueue::CONFIGURE, 8),
@@ -131,12 +131,7 @@ async fn dispatch(app: &App, job: &JobRow) -> Result<Option<i64>, Failure> {
                 .ok_or_else(|| Failure::Unknown(format!("not a subject: {}", job.subject)))?;
             absorb::absorb(app, &tenant, resource, id).await?;
         }
-        enqueue::SEND => {
-            let outbox = OutboxId::from_stored(job.subject.clone());
-            if let Sent::Wait(ms) = notify::send(app, &tenant, &outbox).await? {
-                return Ok(Some(ms));
-            }
-        }
+        enqueue::SEND => return Ok(turns::take(app, &tenant).await?),
         enqueue::CONFIGURE => activate::configure(app, &tenant).await?,
         enqueue::SYNC_CATALOG => sync_catalog(app, &tenant).await?,
         enqueue::CHECK_STATUS => lifecycle::check_status(app, &tenant).await?,

@@ -12,7 +12,7 @@ use tokio_util::task::TaskTracker;
 use super::kinds::{self, KINDS, Kind, Outcome};
 use crate::app::bus::News;
 use crate::app::enqueue::{self, POLL_MS};
-use crate::app::{App, Error, alerts, lifecycle, node};
+use crate::app::{App, Error, alerts, lifecycle, node, turns};
 use crate::domain::alert::AlertKind;
 use crate::kernel::clock::UnixMs;
 use crate::kernel::failpoint::failpoint;
@@ -81,7 +81,9 @@ async fn work(app: Arc<App>, kind: Kind, stop: CancellationToken) {
 async fn claim(app: &App, kind: Kind, free: usize) -> Result<Vec<(String, JobRow)>, Error> {
     let token = random_hex(8);
     let now = app.now();
-    let limit = i64::try_from(free).unwrap_or(1);
+    // One salon has a quarter of the places at most, give or take what one claim brings.
+    let share = kind.places.div_ceil(4);
+    let limit = free.min(share);
     // A look costs nothing; the writer is taken only when there is something to take.
     if job::next_due(&mut app.db.read().await?, kind.name, now).await?.is_none() {
         return Ok(Vec::new());
@@ -94,7 +96,8 @@ async fn claim(app: &App, kind: Kind, free: usize) -> Result<Vec<(String, JobRow
         of_session: kind.of_session,
         now,
         lease_until: now.plus_ms(LEASE_MS),
-        limit,
+        limit: i64::try_from(limit).unwrap_or(1),
+        share: i64::try_from(share).unwrap_or(1),
     };
     let jobs = job::claim(&mut conn, &want).await?;
     failpoint!("job.before_claim");
@@ -219,6 +222,7 @@ async fn chores(app: &App) -> Result<(), Error> {
     inbox::delete_old(&mut conn, now.plus_ms(-INBOX_KEPT_MS), 1000).await?;
     conn.commit().await?;
     unpark(app, now.plus_ms(-PARKED_MS)).await?;
+    turns::ring_silent(app).await?;
     ring_for_forgotten(app, now).await
 }
 

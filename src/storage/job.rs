@@ -13,33 +13,24 @@ const ENQUEUE: &str = "INSERT INTO job (id, tenant_id, kind, subject, lane, stat
      ON CONFLICT (kind, subject) WHERE state = 'ready' DO NOTHING";
 const HURRY: &str = "UPDATE job SET run_at = $3, updated_at = $4 WHERE kind = $1 AND subject = $2 AND state = 'ready' AND run_at > $3";
 /// Found by the lane, which has an index for those who share it; the tenant is in it, and said again.
-const PUT_OFF_ALL: &str = "UPDATE job SET run_at = $3, updated_at = $4 WHERE tenant_id = $1 AND lane = $2 AND lane <> subject \
-     AND state = 'ready' AND run_at < $3";
 const HURRY_ALL: &str = "UPDATE job SET run_at = $3, updated_at = $3 WHERE tenant_id = $1 AND lane = $2 AND lane <> subject \
      AND state = 'ready' AND run_at > $3";
-/// The oldest due job of the kind in each free lane; one whose lane is its own subject is alone in it. The unique index on leased lanes is the backstop.
-macro_rules! claim_sqlite {
-    ($mine:expr) => {
-        concat!(
-            "UPDATE job SET state = 'leased', node = $6, lease_token = $1, lease_until = $2, attempt = attempt + 1, updated_at = $3 \
-             WHERE id IN (SELECT id FROM (SELECT id, run_at, row_number() OVER (PARTITION BY lane ORDER BY run_at, id) AS place \
-             FROM job AS j WHERE state = 'ready' AND kind = $5 AND run_at <= $3 \
-             AND lane NOT IN (SELECT lane FROM job WHERE state = 'leased')",
-            $mine,
-            ") WHERE place = 1 ORDER BY run_at LIMIT $4) RETURNING *"
-        )
-    };
-}
-macro_rules! claim_postgres {
-    ($mine:expr) => {
+/// The oldest due job of the kind in each free lane; one whose lane is its own subject is alone in it. The unique index on leased
+/// lanes is the backstop. A salon that has its share of the places is left out, so that whoever has much to do waits for itself.
+macro_rules! claim {
+    ($mine:expr, $lock:expr) => {
         concat!(
             "UPDATE job SET state = 'leased', node = $6, lease_token = $1, lease_until = $2, attempt = attempt + 1, updated_at = $3 \
              WHERE id IN (SELECT id FROM job AS j WHERE state = 'ready' AND kind = $5 AND run_at <= $3 \
              AND NOT EXISTS (SELECT 1 FROM job AS l WHERE l.lane = j.lane AND l.state = 'leased') \
              AND (j.lane = j.subject OR NOT EXISTS (SELECT 1 FROM job AS e WHERE e.lane = j.lane AND e.state = 'ready' \
-             AND e.kind = $5 AND e.lane <> e.subject AND (e.run_at, e.id) < (j.run_at, j.id)))",
+             AND e.kind = $5 AND e.lane <> e.subject AND (e.run_at, e.id) < (j.run_at, j.id))) \
+             AND j.tenant_id NOT IN (SELECT tenant_id FROM job WHERE state = 'leased' AND kind = $5 AND tenant_id <> '' \
+             GROUP BY tenant_id HAVING COUNT(*) >= $7)",
             $mine,
-            " ORDER BY run_at LIMIT $4 FOR UPDATE SKIP LOCKED) RETURNING *"
+            " ORDER BY run_at LIMIT $4",
+            $lock,
+            ") RETURNING *"
         )
     };
 }
@@ -50,10 +41,10 @@ macro_rules! of_our_sessions {
           WHERE s.tenant_id = j.tenant_id AND s.node <> $6)"
     };
 }
-const CLAIM_SQLITE: &str = claim_sqlite!("");
-const CLAIM_POSTGRES: &str = claim_postgres!("");
-const CLAIM_OURS_SQLITE: &str = claim_sqlite!(of_our_sessions!());
-const CLAIM_OURS_POSTGRES: &str = claim_postgres!(of_our_sessions!());
+const CLAIM_SQLITE: &str = claim!("", "");
+const CLAIM_POSTGRES: &str = claim!("", " FOR UPDATE SKIP LOCKED");
+const CLAIM_OURS_SQLITE: &str = claim!(of_our_sessions!(), "");
+const CLAIM_OURS_POSTGRES: &str = claim!(of_our_sessions!(), " FOR UPDATE SKIP LOCKED");
 const RENEW: &str = "UPDATE job SET lease_until = $3 WHERE id = $1 AND lease_token = $2 AND state = 'leased'";
 const FINISH: &str = "DELETE FROM job WHERE id = $1 AND lease_token = $2 AND state = 'leased'";
 const RETRY: &str = "UPDATE job SET state = 'ready', lease_token = NULL, lease_until = NULL, run_at = $3, last_error = $4, \
@@ -99,7 +90,6 @@ pub const SQL: &[&str] = &[
     ENQUEUE,
     HURRY,
     HURRY_ALL,
-    PUT_OFF_ALL,
     RENEW,
     FINISH,
     RETRY,
@@ -162,19 +152,6 @@ pub async fn hurry_all(conn: &mut Conn, tenant: &TenantId, lane: &str, now: Unix
     Ok(())
 }
 
-/// What a tenant's jobs of one lane wait for is not there: none is looked at before `until`.
-pub async fn put_off_all(
-    conn: &mut Conn,
-    tenant: &TenantId,
-    lane: &str,
-    until: UnixMs,
-    now: UnixMs,
-) -> Result<(), Error> {
-    on!(conn, c => sqlx::query(PUT_OFF_ALL).bind(tenant.as_str()).bind(lane).bind(until.0).bind(now.0)
-        .execute(c).await.map(drop))?;
-    Ok(())
-}
-
 /// Who wants jobs, of which kind, and how many.
 #[derive(Debug, Clone)]
 pub struct Claim<'a> {
@@ -186,6 +163,8 @@ pub struct Claim<'a> {
     pub now: UnixMs,
     pub lease_until: UnixMs,
     pub limit: i64,
+    /// A salon with so many of the kind at work gets no more.
+    pub share: i64,
 }
 
 /// Leases due jobs of one kind, at most one a lane, and counts the attempt.
@@ -198,7 +177,7 @@ pub async fn claim(conn: &mut Conn, want: &Claim<'_>) -> Result<Vec<JobRow>, Err
     };
     let claimed: Result<Vec<JobRow>, sqlx::Error> = on!(conn, c => sqlx::query_as(sql)
         .bind(want.token).bind(want.lease_until.0).bind(want.now.0).bind(want.limit).bind(want.kind)
-        .bind(want.node.as_str()).fetch_all(c).await);
+        .bind(want.node.as_str()).bind(want.share).fetch_all(c).await);
     match claimed.map_err(Error::from) {
         // Two reached for one lane at once: the index let one of them have it, the other looks again.
         Err(error) if error.is_lost_race() => Ok(Vec::new()),

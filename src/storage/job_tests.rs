@@ -2,7 +2,7 @@ use std::collections::HashMap;
 
 use super::*;
 use crate::storage::Db;
-use crate::storage::kit::{NOW, both, claim, done, salon, seen};
+use crate::storage::kit::{NOW, both, claim, done, node, salon, seen};
 
 both!(
     eight_claimers_take_each_job_once,
@@ -17,6 +17,7 @@ both!(
     a_retry_that_finds_a_waiting_twin_gives_way_to_it,
     a_reaped_job_that_finds_a_waiting_twin_gives_way_to_it,
     kinds_that_share_a_lane_never_run_side_by_side,
+    who_has_much_to_do_waits_for_itself_and_nobody_else_does,
     what_was_waited_for_hurries_only_its_own,
     the_next_due_is_the_earliest_that_waits,
     jobs_are_counted_by_kind_and_state,
@@ -134,6 +135,46 @@ async fn kinds_that_share_a_lane_never_run_side_by_side(db: Db) {
         }
     }
     assert!(counts(&db).await.is_empty());
+}
+
+async fn who_has_much_to_do_waits_for_itself_and_nobody_else_does(db: Db) {
+    let (noisy, quiet) = (salon(&db).await, salon(&db).await);
+    for n in 0..40 {
+        let name = format!("noisy {n}");
+        done!(db, c => enqueue(c, &job(Some(&noisy), &name, &name, NOW.plus_ms(n - 100))));
+    }
+    done!(db, c => enqueue(c, &job(Some(&quiet), "quiet", "quiet", NOW)));
+    let node = node();
+    let fair = async |token: &'static str, share| {
+        let want = Claim {
+            kind: "send",
+            node: &node,
+            token,
+            of_session: false,
+            now: NOW,
+            lease_until: LEASE,
+            limit: 4,
+            share,
+        };
+        let mut jobs = done!(db, c => super::claim(c, &want));
+        jobs.sort_by(|a, b| a.subject.cmp(&b.subject));
+        jobs
+    };
+    assert_eq!(subjects(&fair("one", 4).await), ["noisy 0", "noisy 1", "noisy 2", "noisy 3"]);
+    assert_eq!(subjects(&fair("two", 4).await), ["quiet"], "the noisy one has its share");
+    assert!(fair("three", 4).await.is_empty());
+    assert!(done!(db, c => finish(c, &job_of(&db, &noisy, "noisy 0").await.id, "one")));
+    assert_eq!(fair("four", 4).await.len(), 4, "what it has to do goes on as its own ends");
+    for n in 0..9 {
+        let name = format!("ours {n}");
+        done!(db, c => enqueue(c, &job(None, &name, &name, NOW)));
+    }
+    assert_eq!(fair("five", 1).await.len(), 4, "the platform's own chores are nobody's share");
+    assert_eq!(fair("six", 1).await.len(), 4);
+}
+
+async fn job_of(db: &Db, tenant: &TenantId, subject: &str) -> JobRow {
+    seen!(db, c => find(c, tenant, "send", subject)).expect("there")
 }
 
 async fn nothing_is_claimed_before_it_is_due_nor_more_than_asked_for(db: Db) {
@@ -273,11 +314,6 @@ async fn what_was_waited_for_hurries_only_its_own(db: Db) {
     assert_eq!(seen!(db, c => next_due(c, "send", UnixMs(i64::MAX))), Some(at));
     done!(db, c => hurry_all(c, &rose, "3", at.plus_secs(5)));
     assert_eq!(seen!(db, c => next_due(c, "send", UnixMs(i64::MAX))), Some(at), "hurrying never puts off");
-    let later = at.plus_secs(30);
-    done!(db, c => put_off_all(c, &rose, "3", later, NOW));
-    done!(db, c => put_off_all(c, &iris, "3", later.plus_secs(1), NOW));
-    assert!(take(&db, "two", later.plus_ms(-1)).await.is_empty(), "and putting off never hurries");
-    assert_eq!(subjects(&take(&db, "two", later).await), ["hers"]);
     assert!(done!(db, c => claim(c, "absorb", "two", at.plus_ms(-1), LEASE, 9)).is_empty());
 }
 

@@ -120,7 +120,9 @@ pub async fn claim(
     limit: i64,
 ) -> Result<Vec<JobRow>, Error> {
     let node = node();
-    job::claim(conn, &Claim { kind, node: &node, token, of_session: false, now, lease_until, limit }).await
+    let share = i64::MAX;
+    job::claim(conn, &Claim { kind, node: &node, token, of_session: false, now, lease_until, limit, share })
+        .await
 }
 
 pub fn new_tenant(salon: i64) -> (Tenant, SealedKeys) {

@@ -4,6 +4,7 @@
 
 pub mod alert;
 pub mod catalog;
+pub mod chat;
 pub mod claim;
 pub mod db;
 pub mod decision;
@@ -13,6 +14,7 @@ pub mod intake;
 pub mod job;
 pub mod node;
 pub mod outbox;
+pub mod pace;
 pub mod pairing;
 pub mod record;
 pub mod session_lease;
@@ -22,6 +24,7 @@ pub mod timeline;
 pub mod uncertain;
 pub mod wa_session;
 pub mod wa_value;
+pub mod waiting;
 
 #[cfg(test)]
 #[path = "kit_tests.rs"]

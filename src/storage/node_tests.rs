@@ -42,6 +42,7 @@ async fn what_a_gone_node_ran_is_taken_back_at_once(db: Db) {
             now: NOW,
             lease_until: NOW.plus_secs(60),
             limit: 1,
+            share: i64::MAX,
         };
         assert_eq!(done!(db, c => job::claim(c, &want)).len(), 1);
     }

@@ -11,8 +11,8 @@ use crate::kernel::id::{OutboxId, TenantId};
 
 /// The same intent again is the same row; one that had been withdrawn is taken up again.
 const PLAN: &str = "INSERT INTO outbox (id, tenant_id, intent, kind, record_id, recipient, text, told, told_before, message_id, state, \
-     ticks, reason, not_before_at, deadline_at, attempts, created_at, updated_at) \
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $13, $9, 'planned', 'none', '', $10, $11, 0, $12, $12) \
+     ticks, reason, not_before_at, deadline_at, attempts, created_at, updated_at, peer) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $13, $9, 'planned', 'none', '', $10, $11, 0, $12, $12, $14) \
      ON CONFLICT (tenant_id, intent) DO UPDATE SET state = 'planned', reason = '', updated_at = excluded.updated_at \
      WHERE outbox.state = 'cancelled' RETURNING id";
 const FIND: &str = "SELECT * FROM outbox WHERE tenant_id = $1 AND id = $2";
@@ -81,6 +81,8 @@ pub struct NewOutbox {
     pub kind: MessageKind,
     pub record: Option<RecordId>,
     pub recipient: String,
+    /// Keyed hash of the recipient: whose chat it belongs to.
+    pub peer: String,
     pub text: String,
     /// Sealed: what the client will know once it is sent, and what it knew before; '' for nothing.
     pub told: String,
@@ -98,6 +100,8 @@ pub struct OutboxRow {
     pub kind: MessageKind,
     pub record: Option<RecordId>,
     pub recipient: String,
+    /// Keyed hash of the recipient: whose chat it belongs to.
+    pub peer: String,
     pub text: String,
     /// Sealed: what the client will know once it is sent, and what it knew before; '' for nothing.
     pub told: String,
@@ -133,6 +137,7 @@ pub(super) struct Raw {
     kind: String,
     record_id: Option<i64>,
     recipient: String,
+    peer: String,
     text: String,
     told: String,
     told_before: String,
@@ -163,6 +168,7 @@ impl TryFrom<Raw> for OutboxRow {
             intent: raw.intent,
             record: raw.record_id.map(RecordId),
             recipient: raw.recipient,
+            peer: raw.peer,
             text: raw.text,
             told: raw.told,
             told_before: raw.told_before,
@@ -191,7 +197,8 @@ pub async fn plan(
     let row: Option<(String,)> = on!(conn, c => sqlx::query_as(PLAN)
         .bind(new.id.as_str()).bind(tenant.as_str()).bind(&new.intent).bind(new.kind.as_str())
         .bind(new.record.map(|r| r.0)).bind(&new.recipient).bind(&new.text).bind(&new.told).bind(&new.message_id)
-        .bind(new.not_before.0).bind(new.deadline.0).bind(now.0).bind(&new.told_before).fetch_optional(c).await)?;
+        .bind(new.not_before.0).bind(new.deadline.0).bind(now.0).bind(&new.told_before).bind(&new.peer)
+        .fetch_optional(c).await)?;
     Ok(row.map(|(id,)| OutboxId::from_stored(id)))
 }
 

@@ -33,6 +33,7 @@ fn new(intent: &str, record: RecordId) -> NewOutbox {
         kind: MessageKind::Confirmation,
         record: Some(record),
         recipient: "sealed number".to_owned(),
+        peer: "peer".to_owned(),
         text: "sealed text".to_owned(),
         told: "sealed told".to_owned(),
         told_before: "sealed before".to_owned(),

@@ -11,6 +11,7 @@ async fn planned(db: &Db, tenant: &TenantId, intent: &str, record: Option<i64>) 
         kind: MessageKind::Confirmation,
         record: record.map(RecordId),
         recipient: "sealed number".to_owned(),
+        peer: "peer".to_owned(),
         text: "sealed text".to_owned(),
         told: String::new(),
         told_before: String::new(),

@@ -66,6 +66,7 @@ async fn jobs_of_a_session_are_left_to_the_node_that_runs_it(db: Db) {
         now: NOW,
         lease_until: NOW.plus_secs(60),
         limit: 9,
+        share: i64::MAX,
     };
     let us = ours();
     done!(db, c => take(c, &iris, &other)).expect("free");

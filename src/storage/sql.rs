@@ -12,6 +12,7 @@ pub fn all() -> Vec<(&'static str, &'static str)> {
         ("alert", super::alert::SQL),
         ("tenant", super::tenant::SQL),
         ("catalog", super::catalog::SQL),
+        ("chat", super::chat::SQL),
         ("inbox", super::inbox::SQL),
         ("job", super::job::SQL),
         ("node", super::node::SQL),
@@ -20,10 +21,12 @@ pub fn all() -> Vec<(&'static str, &'static str)> {
         ("session_lease", super::session_lease::SQL),
         ("decision", super::decision::SQL),
         ("outbox", super::outbox::SQL),
+        ("pace", super::pace::SQL),
         ("timeline", super::timeline::SQL),
         ("uncertain", super::uncertain::SQL),
         ("wa_session", super::wa_session::SQL),
         ("wa_value", super::wa_value::SQL),
+        ("waiting", super::waiting::SQL),
     ];
     files.iter().flat_map(|(file, list)| list.iter().map(|sql| (*file, *sql))).collect()
 }

@@ -79,6 +79,7 @@ async fn a_records_messages_are_its_own(db: Db) {
             kind: MessageKind::Change,
             record: Some(RecordId(record)),
             recipient: "sealed number".to_owned(),
+            peer: "peer".to_owned(),
             text: "sealed text".to_owned(),
             told: String::new(),
             told_before: String::new(),

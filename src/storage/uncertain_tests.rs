@@ -20,6 +20,7 @@ async fn planned(db: &Db, tenant: &TenantId, intent: &str) -> OutboxId {
         kind: MessageKind::Confirmation,
         record: Some(RecordId(501)),
         recipient: "sealed number".to_owned(),
+        peer: "peer".to_owned(),
         text: "sealed text".to_owned(),
         told: "sealed told".to_owned(),
         told_before: String::new(),

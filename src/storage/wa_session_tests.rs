@@ -81,6 +81,7 @@ async fn what_comes_back_after_a_start_and_in_which_order(db: Db) {
             kind: MessageKind::Change,
             record: None,
             recipient: String::new(),
+            peer: "peer".to_owned(),
             text: String::new(),
             told: String::new(),
             told_before: String::new(),

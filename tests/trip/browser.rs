@@ -28,7 +28,8 @@ pub async fn drive<const N: usize>(script: &str, told: [(&str, &str); N]) {
 #[tokio::test(flavor = "multi_thread")]
 async fn people_make_the_trip_in_a_browser() {
     let folder = tempfile::tempdir().expect("a folder");
-    let env = Env::from([("SALONBRIDGE_SETTLE_MS".to_owned(), "300".to_owned())]);
+    let env =
+        Env::from([("SALONBRIDGE_RULES".to_owned(), "settle_ms = 300\npacing.is_on = false".to_owned())]);
     let world = World::start(&env, folder.path(), 0).await.expect("the world starts");
     let told = [
         ("PRODUCT", world.product_url.as_str()),

@@ -121,7 +121,7 @@ impl Cluster {
         let redis = Redis::start().await;
         let mut env = Env::from(
             [
-                ("SALONBRIDGE_SETTLE_MS", "200"),
+                ("SALONBRIDGE_RULES", "settle_ms = 200\npacing.is_on = false"),
                 ("SALONBRIDGE_CONFIRM_WAIT_S", "0"),
                 ("SALONBRIDGE_GRACE_S", "2"),
             ]
@@ -251,6 +251,17 @@ impl Cluster {
         ids.sort_unstable();
         ids.dedup();
         assert_eq!((received.len(), ids.len()), (count, count), "each once: {received:#?}");
+    }
+
+    /// Until the database says of `count` confirmations that they were sent, and of no other that it exists: a phone may show a
+    /// message before its sender's acknowledgement is written down.
+    pub async fn until_sent(&self, count: i64) {
+        let wanted = HashMap::from([("sent".to_owned(), count)]);
+        let deadline = Instant::now() + PATIENCE;
+        while self.confirmations().await != wanted {
+            assert!(Instant::now() < deadline, "{:?} instead of {wanted:?}", self.confirmations().await);
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
 
     /// What the database says of the confirmations, by state.

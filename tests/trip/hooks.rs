@@ -109,9 +109,9 @@ async fn a_number_without_whatsapp_is_said_to_have_none_and_a_refusal_is_seen() 
     let stranger = json!({"client": {"id": 6, "name": "Борис", "phone": "+79000000555"}});
     salon.post(&path, salon.hook(41, "create", stranger)).await;
     salon.decided("failed", "not_on_whatsapp").await;
-    salon.trip().wa("POST", "/faults", &json!({"nack": {"code": 463, "next": 1}})).await.expect("set");
+    salon.trip().wa("POST", "/faults", &json!({"nack": {"code": 479, "next": 1}})).await.expect("set");
     salon.post(&path, salon.hook(42, "create", json!({}))).await;
-    salon.decided("failed", "reach_out_locked").await;
+    salon.decided("failed", "refused_479").await;
     salon.world.stop().await;
 }
 

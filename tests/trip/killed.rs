@@ -59,8 +59,12 @@ async fn until(what: &str, mut there: impl AsyncFnMut() -> bool) {
 async fn survives(database: Option<String>, seed: u64) {
     let folder = tempfile::tempdir().expect("a folder");
     let mut env = Env::from(
-        [("SALONBRIDGE_SETTLE_MS", "200"), ("SALONBRIDGE_CONFIRM_WAIT_S", "0"), ("SALONBRIDGE_GRACE_S", "2")]
-            .map(|(name, value)| (name.to_owned(), value.to_owned())),
+        [
+            ("SALONBRIDGE_RULES", "settle_ms = 200\npacing.is_on = false"),
+            ("SALONBRIDGE_CONFIRM_WAIT_S", "0"),
+            ("SALONBRIDGE_GRACE_S", "2"),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned())),
     );
     env.extend(database.map(|url| ("DATABASE_URL".to_owned(), url)));
     let around =

@@ -81,7 +81,7 @@ impl Salon {
     async fn installed_on(settings: Env, whatsapp_faults: Value, routes: Value) -> Self {
         let mut env = Env::from(
             [
-                ("SALONBRIDGE_SETTLE_MS", "300"),
+                ("SALONBRIDGE_RULES", "settle_ms = 300\npacing.is_on = false"),
                 ("SALONBRIDGE_GRACE_S", "2"),
                 ("SALONBRIDGE_OPERATOR_TOKEN", OPERATOR),
             ]

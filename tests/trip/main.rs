@@ -11,6 +11,7 @@ mod life;
 mod linking;
 mod lost;
 mod nodes;
+mod pacing;
 mod records;
 mod settling;
 mod unclear;

@@ -211,6 +211,7 @@ async fn noteless(salon: &Salon, intent: &str, record: Option<i64>) -> OutboxId 
     let new = NewOutbox {
         id: OutboxId::new(now),
         recipient: key.seal_text("outbox", "recipient", CLIENT_PHONE),
+        peer: String::new(),
         text: key.seal_text("outbox", intent, "once more"),
         told: String::new(),
         told_before: String::new(),

@@ -4,15 +4,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use async_trait::async_trait;
-use salonbridge::app::notify::{self, Sent};
 use salonbridge::app::tenants::Overrides;
 use salonbridge::app::{App, Parts};
+use salonbridge::app::{notify, turns};
 use salonbridge::boot::demo_trip::CLIENT_PHONE;
 use salonbridge::domain::message::{MessageKind, OutboxState};
 use salonbridge::domain::session::{Lease, PairBy, SessionState};
 use salonbridge::kernel::clock::{Clock as _, ManualClock};
-use salonbridge::kernel::id::{OutboxId, TenantId};
+use salonbridge::kernel::id::{JobId, OutboxId, TenantId};
 use salonbridge::kernel::phone::Phone;
+use salonbridge::storage::job::{self, Claim, NewJob};
 use salonbridge::storage::outbox::{self, NewOutbox};
 use salonbridge::storage::session_lease;
 use salonbridge::whatsapp::error::Error;
@@ -64,6 +65,35 @@ impl Gateway for Vague {
     async fn shutdown(&self) {}
 }
 
+/// Takes the lane of the salon's session, so that its own product sends nothing meanwhile; `false` while a turn runs.
+async fn occupied(app: &App, tenant: &TenantId) -> bool {
+    let (now, kind) = (app.now(), "occupy");
+    let mut conn = app.db.begin().await.expect("a connection");
+    let job = NewJob {
+        id: JobId::new(now),
+        tenant: Some(tenant.clone()),
+        kind,
+        subject: tenant.to_string(),
+        lane: format!("{tenant}:session"),
+        run_at: now,
+        now,
+    };
+    job::enqueue(&mut conn, &job).await.expect("stored");
+    let want = Claim {
+        kind,
+        node: &app.node.id(),
+        token: "ours",
+        of_session: false,
+        now,
+        lease_until: now.plus_secs(3600),
+        limit: 1,
+        share: 1,
+    };
+    let claimed = job::claim(&mut conn, &want).await.expect("asked");
+    conn.commit().await.expect("committed");
+    !claimed.is_empty()
+}
+
 /// A second product on the salon's database, with a vague WhatsApp and a clock of its own.
 struct Doubt {
     app: App,
@@ -72,8 +102,10 @@ struct Doubt {
 }
 
 impl Doubt {
-    fn over(salon: &Salon) -> Self {
+    async fn over(salon: &Salon) -> Self {
         let ours = salon.app();
+        salon.decided("sent", "welcome").await;
+        salon.until("the salon's turns are ours", async || occupied(ours, &salon.tenant).await).await;
         let clock = Arc::new(ManualClock::at(ours.now()));
         let app = App::new(Parts {
             db: ours.db.clone(),
@@ -98,6 +130,7 @@ impl Doubt {
         let new = NewOutbox {
             id: OutboxId::new(now),
             recipient: key.seal_text("outbox", "recipient", CLIENT_PHONE),
+            peer: String::new(),
             text: key.seal_text("outbox", intent, "text"),
             told: String::new(),
             told_before: String::new(),
@@ -114,6 +147,10 @@ impl Doubt {
         planned
     }
 
+    async fn turn(&self, tenant: &TenantId) -> Option<i64> {
+        turns::take(&self.app, tenant).await.expect("no failure")
+    }
+
     async fn row(&self, tenant: &TenantId, id: &OutboxId) -> outbox::OutboxRow {
         let mut conn = self.app.db.read().await.expect("a connection");
         outbox::find(&mut conn, tenant, id).await.expect("read").expect("there")
@@ -123,19 +160,19 @@ impl Doubt {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_message_that_may_have_left_waits_for_a_sign_and_is_never_sent_again() {
     let salon = Salon::active().await;
-    let doubt = Doubt::over(&salon);
+    let doubt = Doubt::over(&salon).await;
     let (silent, seen) =
         (doubt.plan(&salon.tenant, "doubt:1").await, doubt.plan(&salon.tenant, "doubt:2").await);
-    let send = async |id: &OutboxId| notify::send(&doubt.app, &salon.tenant, id).await.expect("no failure");
     for _ in 0..2 {
-        assert!(matches!(send(&silent).await, Sent::Wait(_)));
-        assert!(matches!(send(&seen).await, Sent::Wait(_)));
-        assert_eq!(doubt.row(&salon.tenant, &silent).await.state, OutboxState::Sending);
+        assert!(doubt.turn(&salon.tenant).await.is_some(), "a look is to come");
+        for message in [&silent, &seen] {
+            assert_eq!(doubt.row(&salon.tenant, message).await.state, OutboxState::Sending);
+        }
     }
     let message_id = doubt.row(&salon.tenant, &seen).await.message_id;
     notify::received(&doubt.app, &salon.tenant, &[message_id], false).await.expect("noted");
     doubt.clock.advance_ms(20_000);
-    assert_eq!((send(&silent).await, send(&seen).await), (Sent::Done, Sent::Done));
+    assert_eq!(doubt.turn(&salon.tenant).await, None);
     assert_eq!(doubt.row(&salon.tenant, &silent).await.state, OutboxState::Uncertain, "a person decides");
     assert_eq!(doubt.row(&salon.tenant, &seen).await.state, OutboxState::Sent);
     assert_eq!(doubt.whatsapp.handed.load(Ordering::SeqCst), 2, "each once");
@@ -153,16 +190,15 @@ async fn a_message_that_may_have_left_waits_for_a_sign_and_is_never_sent_again()
 #[tokio::test(flavor = "multi_thread")]
 async fn a_message_in_doubt_waits_until_somebody_really_listens() {
     let salon = Salon::active().await;
-    let doubt = Doubt::over(&salon);
+    let doubt = Doubt::over(&salon).await;
     let planned = doubt.plan(&salon.tenant, "doubt:3").await;
-    let send = async || notify::send(&doubt.app, &salon.tenant, &planned).await.expect("no failure");
-    assert!(matches!(send().await, Sent::Wait(_)));
+    assert!(doubt.turn(&salon.tenant).await.is_some());
     doubt.whatsapp.is_offline.store(true, Ordering::SeqCst);
     doubt.clock.advance_ms(60_000);
-    assert!(matches!(send().await, Sent::Wait(_)), "no sign could have come");
+    assert!(doubt.turn(&salon.tenant).await.is_some(), "no sign could have come");
     assert_eq!(doubt.row(&salon.tenant, &planned).await.state, OutboxState::Sending);
     doubt.whatsapp.is_offline.store(false, Ordering::SeqCst);
-    assert_eq!(send().await, Sent::Done);
+    assert_eq!(doubt.turn(&salon.tenant).await, None);
     assert_eq!(doubt.row(&salon.tenant, &planned).await.state, OutboxState::Uncertain);
     salon.world.stop().await;
 }
@@ -171,7 +207,7 @@ async fn a_message_in_doubt_waits_until_somebody_really_listens() {
 #[tokio::test(flavor = "multi_thread")]
 async fn under_a_lease_that_another_took_over_no_send_begins() {
     let salon = Salon::active().await;
-    let doubt = Doubt::over(&salon);
+    let doubt = Doubt::over(&salon).await;
     let planned = doubt.plan(&salon.tenant, "late:1").await;
     let mut conn = salon.app().db.begin().await.expect("a connection");
     session_lease::take(&mut conn, &salon.tenant, &salon.app().node.id())
@@ -179,7 +215,7 @@ async fn under_a_lease_that_another_took_over_no_send_begins() {
         .expect("asked")
         .expect("taken");
     conn.commit().await.expect("committed");
-    notify::send(&doubt.app, &salon.tenant, &planned).await.expect_err("refused");
+    turns::take(&doubt.app, &salon.tenant).await.expect_err("refused");
     assert_eq!(
         doubt.row(&salon.tenant, &planned).await.state,
         OutboxState::Planned,

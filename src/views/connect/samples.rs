@@ -1,6 +1,7 @@
 //! One view of every kind, for the tests and the gallery.
 
 use crate::domain::connect::{ConnectStep, ConnectView, Lost, SyncPart};
+use crate::domain::pacing::Standing;
 use crate::domain::session::Refusal;
 use crate::kernel::clock::UnixMs;
 
@@ -71,6 +72,31 @@ fn main_path() -> Vec<(&'static str, ConnectStep)> {
                 linked_at: Some(NOW.plus_secs(-11 * 86_400)),
                 last_message_at: Some(NOW.plus_secs(-1500)),
                 online: true,
+                sending: sending(None, None),
+                return_url: url(),
+            },
+        ),
+        (
+            "already-active-locked",
+            ConnectStep::AlreadyActive {
+                phone: phone(),
+                name: name(),
+                linked_at: Some(NOW.plus_secs(-2 * 86_400)),
+                last_message_at: Some(NOW.plus_secs(-300)),
+                online: true,
+                sending: sending(Some(NOW.plus_secs(22 * 3600)), None),
+                return_url: url(),
+            },
+        ),
+        (
+            "already-active-rests",
+            ConnectStep::AlreadyActive {
+                phone: phone(),
+                name: name(),
+                linked_at: Some(NOW.plus_secs(-2 * 86_400)),
+                last_message_at: Some(NOW.plus_secs(-3000)),
+                online: true,
+                sending: sending(None, Some(NOW.plus_secs(600))),
                 return_url: url(),
             },
         ),
@@ -82,10 +108,24 @@ fn main_path() -> Vec<(&'static str, ConnectStep)> {
                 linked_at: Some(NOW.plus_secs(-400 * 86_400)),
                 last_message_at: None,
                 online: false,
+                sending: sending(None, None),
                 return_url: url(),
             },
         ),
     ]
+}
+
+fn sending(locked_until: Option<UnixMs>, rests_until: Option<UnixMs>) -> Standing {
+    let held = locked_until.is_some() || rests_until.is_some();
+    Standing {
+        day: 3,
+        new_chats: 14,
+        new_chats_allowed: 20,
+        locked_until,
+        rests_until,
+        waiting: if held { 6 } else { 0 },
+        dropped_today: 0,
+    }
 }
 
 fn exceptions() -> Vec<(&'static str, ConnectStep)> {

@@ -46,7 +46,7 @@ impl Reader for Tenants {
         let rules = self.rules.with(&text);
         if let Ok(rules) = &rules {
             assert!(
-                (0..=60_000).contains(&rules.settle_ms) && (1..=1_440).contains(&rules.min_shift_minutes)
+                (0..=3_600_000).contains(&rules.settle_ms) && (1..=1_440).contains(&rules.min_shift_minutes)
             );
             assert_eq!(&rules.with(&text).expect("as before"), rules, "a file put twice is a file put once");
         }
