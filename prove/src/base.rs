@@ -36,6 +36,36 @@ impl Base {
         })
     }
 
+    /// The name of the node that runs the salon's session.
+    pub async fn owner(&self) -> anyhow::Result<Option<String>> {
+        const OWNER: &str = "SELECT node FROM session_lease LIMIT 1";
+        Ok(match self {
+            Self::Sqlite(pool) => sqlx::query_scalar(OWNER).fetch_optional(pool).await?,
+            Self::Postgres(pool) => sqlx::query_scalar(OWNER).fetch_optional(pool).await?,
+        })
+    }
+
+    /// Whether the session was said to be connected, by whoever said something last.
+    pub async fn is_online(&self) -> anyhow::Result<bool> {
+        const ONLINE: &str = "SELECT COUNT(*) FROM wa_session AS s JOIN session_lease AS l ON l.tenant_id = s.tenant_id \
+             JOIN node AS n ON n.id = l.node WHERE s.state = 'online' AND (SELECT COUNT(*) FROM node) = 1";
+        let online: i64 = match self {
+            Self::Sqlite(pool) => sqlx::query_scalar(ONLINE).fetch_one(pool).await?,
+            Self::Postgres(pool) => sqlx::query_scalar(ONLINE).fetch_one(pool).await?,
+        };
+        Ok(online > 0)
+    }
+
+    /// PostgreSQL lets every connection to this database go but this one, as at a restart.
+    pub async fn cut(&self) -> anyhow::Result<()> {
+        const CUT: &str = "SELECT COUNT(pg_terminate_backend(pid)) FROM pg_stat_activity \
+             WHERE datname = current_database() AND pid <> pg_backend_pid()";
+        if let Self::Postgres(pool) = self {
+            sqlx::query(CUT).execute(pool).await?;
+        }
+        Ok(())
+    }
+
     pub async fn rows_of(&self, records: &[i64]) -> anyhow::Result<Vec<Row>> {
         let list = records.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
         let sql = format!(

@@ -4,7 +4,9 @@
 mod base;
 mod check;
 mod history;
+mod node;
 mod plan;
+mod redis;
 mod run;
 mod stage;
 
@@ -35,10 +37,14 @@ struct Cli {
     /// This seed alone: a failure is replayed.
     #[arg(long)]
     seed: Option<u64>,
+    /// So many processes of the product, on PostgreSQL and a Redis, behind a balancer.
+    #[arg(long, default_value_t = 1)]
+    nodes: usize,
     /// sqlite, postgres, or both.
     #[arg(long, default_value = "both")]
     engine: String,
-    /// Plants a mistake in the product, which must be found: early-ack, no-dedupe, no-unique-key, resend, or all in turn.
+    /// Plants a mistake in the product, which must be found: early-ack, no-dedupe, no-unique-key, resend, no-epoch (of
+    /// three nodes), or all in turn.
     #[arg(long, default_value = "")]
     plant: String,
     /// A PostgreSQL server that may make databases.
@@ -50,7 +56,9 @@ struct Cli {
 const RUNS_IN_A_WORLD: u64 = 25;
 /// A planted mistake is mostly found at once.
 const RUNS_TO_FIND: u64 = 4;
-const MISTAKES: [&str; 4] = ["early-ack", "no-dedupe", "no-unique-key", "resend"];
+const MISTAKES: [&str; 5] = ["early-ack", "no-dedupe", "no-unique-key", "resend", NO_EPOCH];
+/// Takes several nodes to be seen.
+const NO_EPOCH: &str = "no-epoch";
 
 /// What came of an engine's runs.
 #[derive(Debug, Default)]
@@ -82,8 +90,12 @@ fn main() -> anyhow::Result<ExitCode> {
 /// Whether all is as it should be: clean, or with a mistake planted, found.
 async fn prove(cli: &Cli) -> anyhow::Result<bool> {
     let began = Instant::now();
-    let engines: Vec<&str> =
-        if cli.engine == "both" { vec!["sqlite", "postgres"] } else { vec![&cli.engine] };
+    let cli = &Cli { nodes: if cli.plant == NO_EPOCH { cli.nodes.max(3) } else { cli.nodes }, ..cli.clone() };
+    let engines: Vec<&str> = match cli.engine.as_str() {
+        _ if cli.nodes > 1 => vec!["postgres"],
+        "both" => vec!["sqlite", "postgres"],
+        engine => vec![engine],
+    };
     let sums = futures::future::try_join_all(
         engines
             .iter()
@@ -150,12 +162,15 @@ async fn world(cli: &Cli, engine: &str, seeds: &[u64], sum: &mut Sum) -> anyhow:
         }
         _ => None,
     };
-    let mut stage = Stage::open(database.as_deref(), &cli.plant).await?;
+    let mut stage = Stage::open(database.as_deref(), cli.nodes, &cli.plant).await?;
     let base = Base::open(&stage.database).await?;
     let mut runs = Vec::with_capacity(seeds.len());
     for seed in seeds {
-        let plan = Plan::of(*seed, Stage::salon_phone());
-        let done = run::carry_out(&mut stage, &plan).await;
+        let plan = match cli.nodes {
+            1 => Plan::of(*seed, Stage::salon_phone()),
+            _ => Plan::of_nodes(*seed, Stage::salon_phone(), cli.plant == NO_EPOCH),
+        };
+        let done = run::carry_out(&mut stage, &base, &plan).await;
         runs.push(done.with_context(|| format!("seed {seed}"))?);
     }
     run::until_quiet(&mut stage, &base).await?;

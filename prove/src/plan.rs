@@ -45,9 +45,30 @@ pub enum How {
     /// `kill -9`, wherever the process stands.
     Kill,
     /// Restarted so that it dies when it passes this place for the nth time.
-    DieAt { place: &'static str, pass: u64 },
+    DieAt {
+        place: &'static str,
+        pass: u64,
+    },
     /// Stopped for so long, and told to go on.
-    Pause { ms: u64 },
+    Pause {
+        ms: u64,
+    },
+    // Of several nodes; what is struck is the one that runs the session.
+    /// Stopped until somebody wakes it: the others give it up.
+    Sleep,
+    /// Stops itself when it passes this place for the nth time.
+    SleepAt {
+        place: &'static str,
+        pass: u64,
+    },
+    /// Whoever sleeps goes on; a moment later whoever took over is killed.
+    Wake,
+    FlushRedis,
+    WithoutRedis {
+        ms: u64,
+    },
+    /// PostgreSQL ends every connection.
+    Cut,
 }
 
 /// As the sandboxes' admin APIs take it.
@@ -94,6 +115,47 @@ impl Plan {
             weather: weather(&mut dice, lossy, salon_phone),
             lossy,
         }
+    }
+
+    /// A plan for several nodes: fewer blows, with time between them to be given up and taken over. `sleeps`: the one that falls
+    /// asleep over a key it is about to write.
+    pub fn of_nodes(seed: u64, salon_phone: &str, sleeps: bool) -> Self {
+        let mut dice = StdRng::seed_from_u64(seed);
+        let mut minutes: Vec<Minute> = (10 * 60..22 * 60).collect();
+        minutes.shuffle(&mut dice);
+        let mut edits = edits(&mut dice, minutes);
+        edits.truncate(8);
+        for edit in &mut edits {
+            edit.wait_ms = dice.random_range(300..2_200);
+        }
+        let story = if sleeps { 0 } else { dice.random_range(0..5) };
+        let blows = node_blows(&mut dice, story);
+        Self { seed, edits, blows, weather: weather(&mut dice, false, salon_phone), lossy: false }
+    }
+}
+
+/// How long a node has to be still until the others have given it up and taken over.
+const GIVEN_UP_MS: std::ops::Range<u64> = 5_500..8_000;
+
+fn node_blows(dice: &mut StdRng, story: u8) -> Vec<Blow> {
+    let mut blow = |least: u64, most: u64, how: How| Blow { after_ms: dice.random_range(least..most), how };
+    match story {
+        0 => {
+            let pass = blow(1, 4, How::Kill).after_ms;
+            let given_up = blow(GIVEN_UP_MS.start, GIVEN_UP_MS.end, How::Wake);
+            vec![blow(0, 200, How::SleepAt { place: "vault.before_write", pass }), given_up]
+        }
+        1 => vec![blow(200, 1_500, How::Sleep), blow(GIVEN_UP_MS.start, GIVEN_UP_MS.end, How::Wake)],
+        2 => (0..2).map(|_| blow(300, 3_000, How::Kill)).collect(),
+        3 => {
+            let ms = blow(300, 2_500, How::Kill).after_ms;
+            vec![
+                blow(200, 1_500, How::WithoutRedis { ms }),
+                blow(200, 1_500, How::Kill),
+                blow(200, 1_500, How::FlushRedis),
+            ]
+        }
+        _ => vec![blow(200, 1_500, How::Cut), blow(200, 2_500, How::Kill), blow(200, 1_500, How::Cut)],
     }
 }
 
@@ -203,6 +265,19 @@ mod tests {
                 }
             }
             assert!((2..=5).contains(&plan.blows.len()));
+        }
+    }
+
+    #[test]
+    fn a_plan_for_several_nodes_has_time_to_give_one_up() {
+        for seed in 0..100 {
+            let plan = Plan::of_nodes(seed, "79990000001", seed % 2 == 0);
+            assert!(!plan.blows.is_empty() && !plan.lossy);
+            let sleeps =
+                plan.blows.iter().position(|blow| matches!(blow.how, How::Sleep | How::SleepAt { .. }));
+            let wakes = plan.blows.iter().position(|blow| blow.how == How::Wake);
+            assert_eq!(sleeps.is_some(), wakes.is_some());
+            assert!(sleeps <= wakes && (seed % 2 == 1 || sleeps.is_some()));
         }
     }
 

@@ -16,7 +16,7 @@ const PATIENCE: Duration = Duration::from_secs(120);
 const DAYS: i64 = 3;
 
 /// Carries out one plan for a client of its own.
-pub async fn carry_out(stage: &mut Stage, plan: &Plan) -> anyhow::Result<Run> {
+pub async fn carry_out(stage: &mut Stage, base: &Base, plan: &Plan) -> anyhow::Result<Run> {
     let client = phone_of(plan.seed);
     stage.phone(&client).await?;
     stage.weather(&plan.weather.yclients, &plan.weather.whatsapp).await?;
@@ -29,22 +29,22 @@ pub async fn carry_out(stage: &mut Stage, plan: &Plan) -> anyhow::Result<Run> {
         let (edit_at, blow_at) = (edits.peek().map(|next| next.0), blows.peek().map(|next| next.0));
         let Some(at) = [edit_at, blow_at].into_iter().flatten().min() else { break };
         tokio::time::sleep(at.saturating_sub(began.elapsed())).await;
-        if stage.has_died()? {
-            stage.kill()?;
-            stage.start("").await?;
-        }
+        stage.revive().await?;
         if edit_at == Some(at) {
             if let Some((_, edit)) = edits.next() {
                 make(stage, &client, edit, &mut numbers, &mut run).await?;
             }
         } else if let Some((_, how)) = blows.next() {
-            strike(stage, how).await?;
+            strike(stage, base, how).await?;
         }
     }
     stage.fair_weather().await?;
+    stage.wake()?;
     // What was armed and never passed stays behind with its process.
-    stage.kill()?;
-    stage.start("").await?;
+    for node in 0..stage.nodes() {
+        stage.kill(node)?;
+        stage.start(node, "").await?;
+    }
     if !plan.lossy {
         resend(stage).await?;
     }
@@ -59,21 +59,49 @@ fn timed<T>(events: impl Iterator<Item = (u64, T)>) -> impl Iterator<Item = (Dur
     })
 }
 
-async fn strike(stage: &mut Stage, how: &How) -> anyhow::Result<()> {
+async fn strike(stage: &mut Stage, base: &Base, how: &How) -> anyhow::Result<()> {
+    let owner = stage.owner(base).await?;
     match how {
         How::Kill => {
-            stage.kill()?;
-            stage.start("").await
+            stage.kill(owner)?;
+            stage.start(owner, "").await
         }
         How::DieAt { place, pass } => {
-            stage.kill()?;
-            stage.start(&format!("{place}=kill@{pass}")).await
+            stage.kill(owner)?;
+            stage.start(owner, &format!("{place}=kill@{pass}")).await
         }
         How::Pause { ms } => {
-            stage.signal("-STOP")?;
+            stage.sleep(owner)?;
             tokio::time::sleep(Duration::from_millis(*ms)).await;
-            stage.signal("-CONT")
+            stage.wake()
         }
+        How::Sleep => stage.sleep(owner),
+        How::SleepAt { place, pass } => {
+            // Whoever runs the session is to fall asleep in the middle of it: it runs alone until it does run it.
+            for node in 0..stage.nodes() {
+                stage.kill(node)?;
+            }
+            stage.start(0, &format!("{place}=stop@{pass}")).await?;
+            let deadline = Instant::now() + PATIENCE;
+            while stage.asleep().is_none() && !base.is_online().await? && Instant::now() < deadline {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            for node in 1..stage.nodes() {
+                stage.start(node, "").await?;
+            }
+            Ok(())
+        }
+        How::Wake => {
+            stage.wake()?;
+            // Long enough for whatever it had begun; then whoever took over goes, and what it wrote is all there is.
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            let owner = stage.owner(base).await?;
+            stage.kill(owner)?;
+            stage.start(owner, "").await
+        }
+        How::FlushRedis => stage.flush_redis().await,
+        How::WithoutRedis { ms } => stage.without_redis(*ms).await,
+        How::Cut => base.cut().await,
     }
 }
 
@@ -148,10 +176,7 @@ pub async fn until_quiet(stage: &mut Stage, base: &Base) -> anyhow::Result<()> {
     let deadline = Instant::now() + PATIENCE;
     let mut quiet = 0;
     while quiet < 3 {
-        if stage.has_died()? {
-            stage.kill()?;
-            stage.start("").await?;
-        }
+        stage.revive().await?;
         let left = base.left_to_do().await?;
         quiet = if left == 0 { quiet + 1 } else { 0 };
         if Instant::now() > deadline {

@@ -1,18 +1,20 @@
-//! The world of one batch of runs: both sandboxes in this process, the product in one of its own that is killed, stopped and
-//! started again; one salon, installed and linked.
+//! The world of one batch of runs: both sandboxes in this process, the product in one or several of its own that are killed,
+//! stopped and started again; one salon, installed and linked.
 
-use std::fs::File;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
+use salonbridge::boot::balancer::Balancer;
 use salonbridge::boot::config::Env;
 use salonbridge::boot::demo::{Around, World};
 use salonbridge::boot::demo_trip::{Report, SALON, SALON_PHONE, Trip};
 use serde_json::{Value, json};
+use tokio::net::TcpListener;
 
-const PATIENCE: Duration = Duration::from_secs(60);
+use crate::base::Base;
+use crate::node::Node;
+use crate::redis::Redis;
 
 /// What the product's clients read here: what the checker needs and no more.
 const WORDING: &str = "[plain]\ngreeting = \"\"\ngreeting_nameless = \"\"\nconfirmation = \"confirmation;{time}\"\n\
@@ -22,17 +24,19 @@ const RULES: &str = "settle_ms = 150\npacing.is_on = false\n";
 pub struct Stage {
     pub around: Around,
     pub trip: Trip,
-    pub http: reqwest::Client,
     pub database: String,
     pub kills: usize,
-    product: Option<Child>,
+    nodes: Vec<Node>,
+    balancer: Balancer,
+    redis: Option<Redis>,
     mistake: String,
     folder: tempfile::TempDir,
 }
 
 impl Stage {
-    /// `database` names an empty PostgreSQL database; without it the product is on SQLite.
-    pub async fn open(database: Option<&str>, mistake: &str) -> anyhow::Result<Self> {
+    /// `database` names an empty PostgreSQL database; without it the product is on SQLite. Several nodes stand behind a balancer and
+    /// share a Redis.
+    pub async fn open(database: Option<&str>, nodes: usize, mistake: &str) -> anyhow::Result<Self> {
         let folder = tempfile::tempdir()?;
         write_tenants(&folder.path().join("tenants"))?;
         let mut env = Env::from(
@@ -40,65 +44,122 @@ impl Stage {
                 .map(|(name, value)| (name.to_owned(), value.to_owned())),
         );
         env.extend(database.map(|url| ("DATABASE_URL".to_owned(), url.to_owned())));
+        let redis = match nodes {
+            1 => None,
+            _ => Some(Redis::start(free_port().await?).await?),
+        };
+        env.extend(redis.as_ref().map(|r| ("REDIS_URL".to_owned(), format!("redis://127.0.0.1:{}", r.port))));
         let world = World::start(&env, folder.path(), 0).await?;
         let mut around = world.without_product().await;
         let tenants = folder.path().join("tenants").display().to_string();
         around.env.insert("SALONBRIDGE_TENANTS_DIR".to_owned(), tenants);
         let trip = Trip::among(&around.product_url, &around.yclients_url, &around.whatsapp_url)?;
-        let http = reqwest::Client::builder().timeout(Duration::from_secs(5)).build()?;
         let database = around.env["DATABASE_URL"].clone();
         let mistake = mistake.to_owned();
-        let mut stage = Self { around, trip, http, database, kills: 0, product: None, mistake, folder };
-        stage.start("").await?;
+        let (all, balancer) = (Vec::new(), Balancer::default());
+        let mut stage =
+            Self { around, trip, database, kills: 0, nodes: all, balancer, redis, mistake, folder };
+        stage.place(nodes).await?;
         let page = stage.trip.install(&mut Report::default()).await.context("the salon is installed")?;
         stage.trip.link(&page, &mut Report::default()).await.context("its phone is linked")?;
         Ok(stage)
     }
 
-    /// Starts the product with these failpoints; it answers when this returns. One that dies at once is started anew without.
-    pub async fn start(&mut self, places: &str) -> anyhow::Result<()> {
-        let binary = std::env::current_exe()?.with_file_name("salonbridge");
-        let log = File::options().create(true).append(true).open(self.folder.path().join("product.log"))?;
-        let mut command = Command::new(binary);
-        command.arg("serve").env_clear().envs(&self.around.env).current_dir(self.folder.path());
-        command.env("FAILPOINTS_ARMED", places).env("MISTAKE_PLANTED", &self.mistake);
-        command.env("RUST_LOG", "info").env("PATH", std::env::var("PATH").unwrap_or_default());
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
-        self.product = Some(command.spawn().context("the product: build it with bin/prove")?);
-        let live = format!("{}/health/live", self.around.product_url);
-        let deadline = Instant::now() + PATIENCE;
-        while self.http.get(&live).send().await.is_err() {
-            if self.has_died()? {
-                // The place was on the way up: that was the blow.
-                return Box::pin(self.start("")).await;
+    /// Starts the nodes: one where the sandboxes expect the product, several behind a balancer that stands there.
+    async fn place(&mut self, nodes: usize) -> anyhow::Result<()> {
+        let address = self.around.product_url.replace("http://", "");
+        if nodes == 1 {
+            let (_, port) = address.rsplit_once(':').context("a port")?;
+            self.nodes.push(Node::new(port.parse()?, self.folder.path()));
+        } else {
+            tokio::spawn(self.balancer.clone().serve(TcpListener::bind(address).await?));
+            for _ in 0..nodes {
+                self.nodes.push(Node::new(free_port().await?, self.folder.path()));
             }
-            if Instant::now() > deadline {
-                bail!("the product does not come up: see {}", self.log());
-            }
-            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        for node in 0..nodes {
+            self.start(node, "").await?;
         }
         Ok(())
     }
 
-    pub fn has_died(&mut self) -> anyhow::Result<bool> {
-        let Some(product) = &mut self.product else { return Ok(true) };
-        Ok(product.try_wait()?.is_some())
+    pub fn nodes(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// Starts a node with these places armed.
+    pub async fn start(&mut self, node: usize, places: &str) -> anyhow::Result<()> {
+        let (folder, node) = (self.folder.path(), &mut self.nodes[node]);
+        node.start(&self.around.env, folder, places, &self.mistake).await?;
+        self.balancer.remove(node.port);
+        self.balancer.add(node.port);
+        Ok(())
     }
 
     /// Pulls the plug.
-    pub fn kill(&mut self) -> anyhow::Result<()> {
-        if let Some(mut product) = self.product.take() {
-            product.kill()?;
-            product.wait()?;
-            self.kills += 1;
+    pub fn kill(&mut self, node: usize) -> anyhow::Result<()> {
+        self.balancer.remove(self.nodes[node].port);
+        self.kills += usize::from(self.nodes[node].kill()?);
+        Ok(())
+    }
+
+    /// Starts again whoever died of a blow that was waiting for it.
+    pub async fn revive(&mut self) -> anyhow::Result<()> {
+        for node in 0..self.nodes.len() {
+            if self.nodes[node].has_died()? {
+                self.kill(node)?;
+                self.start(node, "").await?;
+            }
         }
         Ok(())
     }
 
-    pub fn signal(&self, signal: &str) -> anyhow::Result<()> {
-        let Some(product) = &self.product else { return Ok(()) };
-        Command::new("kill").args([signal, &product.id().to_string()]).stderr(Stdio::null()).status()?;
+    /// Puts a node to sleep, or finds that it fell asleep by itself. A balancer with a health check would see it.
+    pub fn sleep(&self, node: usize) -> anyhow::Result<()> {
+        self.balancer.remove(self.nodes[node].port);
+        self.nodes[node].signal("-STOP")
+    }
+
+    /// Wakes whoever sleeps.
+    pub fn wake(&self) -> anyhow::Result<()> {
+        for node in &self.nodes {
+            if node.is_asleep() {
+                node.signal("-CONT")?;
+            }
+            self.balancer.remove(node.port);
+            self.balancer.add(node.port);
+        }
         Ok(())
+    }
+
+    /// Which node sleeps.
+    pub fn asleep(&self) -> Option<usize> {
+        self.nodes.iter().position(Node::is_asleep)
+    }
+
+    /// The node that runs the session; the first where that cannot be said.
+    pub async fn owner(&self, base: &Base) -> anyhow::Result<usize> {
+        if self.nodes.len() == 1 {
+            return Ok(0);
+        }
+        let name = base.owner().await?.unwrap_or_default();
+        let found = self.nodes.iter().position(|node| !name.is_empty() && node.is_called(&name));
+        Ok(found.unwrap_or_default())
+    }
+
+    pub async fn flush_redis(&self) -> anyhow::Result<()> {
+        match &self.redis {
+            Some(redis) => redis.flush().await,
+            None => Ok(()),
+        }
+    }
+
+    /// Redis goes away for so long.
+    pub async fn without_redis(&mut self, ms: u64) -> anyhow::Result<()> {
+        let Some(redis) = &mut self.redis else { return Ok(()) };
+        redis.kill()?;
+        tokio::time::sleep(Duration::from_millis(ms)).await;
+        redis.begin().await
     }
 
     pub async fn weather(&self, yclients: &Value, whatsapp: &Value) -> anyhow::Result<()> {
@@ -130,22 +191,21 @@ impl Stage {
     }
 
     pub fn log(&self) -> String {
-        self.folder.path().join("product.log").display().to_string()
+        self.folder.path().join("product-*.log").display().to_string()
     }
 
     /// Keeps the folder, so that one can look at what the product said.
     pub fn keep(mut self) -> anyhow::Result<()> {
-        self.kill()?;
+        for node in 0..self.nodes.len() {
+            self.kill(node)?;
+        }
         self.folder.disable_cleanup(true);
         Ok(())
     }
 }
 
-impl Drop for Stage {
-    fn drop(&mut self) {
-        // A process that is gone already is what is wanted.
-        let _ = self.kill();
-    }
+async fn free_port() -> anyhow::Result<u16> {
+    Ok(TcpListener::bind("127.0.0.1:0").await?.local_addr()?.port())
 }
 
 fn write_tenants(folder: &Path) -> anyhow::Result<()> {

@@ -18,7 +18,7 @@ use crate::kernel::failpoint::{Mistake, failpoint, planted};
 use crate::kernel::id::TenantId;
 use crate::kernel::seal::DataKey;
 use crate::storage::wa_value::{self, WaValue, WaValueRow};
-use crate::storage::{Conn, Db, session_lease};
+use crate::storage::{Conn, Db, outbox, session_lease};
 use crate::whatsapp::vault::{Change, Decide, Item, Kept, NotHeld, Vault};
 
 /// Where a salon's data key comes from.
@@ -48,6 +48,7 @@ impl DbVault {
 
     /// A unit of work that may write, for as long as nobody takes the session over.
     async fn write(&self, lease: &Lease) -> anyhow::Result<Conn> {
+        failpoint!("vault.before_write");
         let mut conn = self.db.begin().await?;
         if !session_lease::guard(&mut conn, lease).await? && !planted(Mistake::NoEpoch) {
             return Err(NotHeld.into());
@@ -143,6 +144,14 @@ impl Vault for DbVault {
         let mut found: HashMap<&str, &WaValueRow> = HashMap::with_capacity(rows.len());
         found.extend(rows.iter().map(|row| (row.key_hash.as_str(), row)));
         hashes.iter().map(|hash| found.get(hash.as_str()).map(|row| place.open(row)).transpose()).collect()
+    }
+
+    async fn said(&self, tenant: &TenantId, message_id: &str) -> anyhow::Result<Option<(String, String)>> {
+        let key = self.keys.data_key(tenant).await.context("no data key")?;
+        let row = outbox::find_message(&mut self.db.read().await?, tenant, message_id).await?;
+        let Some(row) = row else { return Ok(None) };
+        let number = key.open_text("outbox", "recipient", &row.recipient)?;
+        Ok(Some((number, key.open_text("outbox", &row.intent, &row.text)?)))
     }
 
     async fn list(&self, tenant: &TenantId, kind: &'static str) -> anyhow::Result<Vec<Kept>> {

@@ -1,5 +1,7 @@
 //! The composition root: the only place that reads the environment and knows every floor.
 
+#[cfg(feature = "sandbox")]
+pub mod balancer;
 pub mod build;
 pub mod config;
 #[cfg(feature = "sandbox")]

@@ -3,7 +3,7 @@
 //! All of it is compiled out of a build without the `sandbox` feature: there, a failpoint is nothing and no mistake can be planted.
 
 /// Every place, by floor. A test holds that each is passed in exactly one line of the house.
-pub const NAMES: [&str; 24] = [
+pub const NAMES: [&str; 25] = [
     "intake.before_commit",
     "intake.committed",
     "absorb.read",
@@ -24,6 +24,7 @@ pub const NAMES: [&str; 24] = [
     "job.finished",
     "session.before_commit",
     "session.committed",
+    "vault.before_write",
     "vault.before_commit",
     "vault.committed",
     "yclients.before_call",

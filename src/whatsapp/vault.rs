@@ -66,6 +66,9 @@ pub trait Vault: Send + Sync {
         keys: &[String],
     ) -> anyhow::Result<Vec<Option<Kept>>>;
 
+    /// What we said under this id: to which number (digits), and the words.
+    async fn said(&self, tenant: &TenantId, message_id: &str) -> anyhow::Result<Option<(String, String)>>;
+
     /// Every value of a kind, smallest `n` first.
     async fn list(&self, tenant: &TenantId, kind: &'static str) -> anyhow::Result<Vec<Kept>>;
 

@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 use std::process::Stdio;
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use salonbridge::boot::balancer::Balancer;
 use salonbridge::boot::config::Env;
 use salonbridge::boot::demo::{Around, World};
 use salonbridge::boot::demo_trip::{self, Page, Report, Trip};
@@ -12,7 +12,6 @@ use salonbridge::domain::message::MessageKind;
 use salonbridge::kernel::clock::{Clock as _, SystemClock};
 use serde_json::{Value, json};
 use sqlx::{PgPool, Row as _};
-use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::process::{Child, Command};
 
@@ -26,8 +25,7 @@ pub struct Cluster {
     pub database: String,
     pub pool: PgPool,
     pub nodes: HashMap<u16, Child>,
-    /// Those that the balancer gives connections to.
-    pub serving: Arc<Mutex<Vec<u16>>>,
+    pub balancer: Balancer,
     pub redis: Redis,
     pub hook: String,
     pub http: reqwest::Client,
@@ -87,25 +85,6 @@ pub async fn until(what: &str, mut there: impl AsyncFnMut() -> bool) {
     }
 }
 
-/// Gives each connection to the next node that takes it.
-async fn balance(listener: TcpListener, serving: Arc<Mutex<Vec<u16>>>) {
-    let mut turn = 0;
-    while let Ok((mut from, _)) = listener.accept().await {
-        let mut order = serving.lock().expect("no panic").clone();
-        turn += 1;
-        let first = turn % order.len().max(1);
-        order.rotate_left(first);
-        tokio::spawn(async move {
-            for port in order {
-                if let Ok(mut to) = TcpStream::connect(("127.0.0.1", port)).await {
-                    let _ = copy_bidirectional(&mut from, &mut to).await;
-                    return;
-                }
-            }
-        });
-    }
-}
-
 impl Cluster {
     /// Three nodes; a salon is installed over the balancer, linked, and active.
     pub async fn active() -> Self {
@@ -134,10 +113,10 @@ impl Cluster {
             World::start(&env, folder.path(), 0).await.expect("the world starts").without_product().await;
         let trip =
             Trip::among(&around.product_url, &around.yclients_url, &around.whatsapp_url).expect("hands");
-        let serving = Arc::new(Mutex::new(Vec::new()));
+        let balancer = Balancer::default();
         let listener =
             TcpListener::bind(around.product_url.replace("http://", "")).await.expect("the balancer");
-        tokio::spawn(balance(listener, serving.clone()));
+        tokio::spawn(balancer.clone().serve(listener));
         let http = reqwest::Client::builder()
             .timeout(Duration::from_secs(5))
             // Each request is another connection, and so another node.
@@ -150,7 +129,7 @@ impl Cluster {
             trip,
             database,
             nodes: HashMap::new(),
-            serving,
+            balancer,
             redis,
             hook: String::new(),
             http,
@@ -185,25 +164,20 @@ impl Cluster {
         self.nodes.insert(port, child);
         let live = format!("http://127.0.0.1:{port}/health/live");
         until("a node", async || self.http.get(&live).send().await.is_ok()).await;
-        self.serving.lock().expect("no panic").push(port);
+        self.balancer.add(port);
         port
     }
 
     /// From now on the balancer knows this node alone.
     pub fn only(&self, port: u16) {
-        *self.serving.lock().expect("no panic") = vec![port];
-    }
-
-    pub fn back_in_balance(&self, port: u16) {
-        self.serving.lock().expect("no panic").push(port);
+        for other in self.balancer.serving() {
+            self.balancer.remove(other);
+        }
+        self.balancer.add(port);
     }
 
     pub fn log_of(&self, port: u16) -> String {
         std::fs::read_to_string(self.folder.path().join(format!("{port}.log"))).unwrap_or_default()
-    }
-
-    pub fn out_of_balance(&self, port: u16) {
-        self.serving.lock().expect("no panic").retain(|serving| *serving != port);
     }
 
     pub fn signal(&self, port: u16, signal: &str) {

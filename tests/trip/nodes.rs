@@ -98,13 +98,13 @@ async fn a_node_that_slept_through_its_end_can_do_nothing_when_it_wakes() {
     let (asleep, before) = (cluster.owner().await, cluster.epoch().await);
     cluster.signal(asleep, "-STOP");
     // A balancer with a health check would see it.
-    cluster.out_of_balance(asleep);
+    cluster.balancer.remove(asleep);
     cluster.book(2).await;
     cluster.told(2).await;
     assert!(cluster.epoch().await > before);
     let taken = cluster.epoch().await;
     cluster.signal(asleep, "-CONT");
-    cluster.back_in_balance(asleep);
+    cluster.balancer.add(asleep);
     for record in 3..=12 {
         cluster.book(record).await;
     }

@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
+use whatsapp_rust::prelude::{Jid, MessageBuilderExt as _, wa};
 use whatsapp_rust::traits::{
     DeviceListRecord, LidPnMappingEntry, PendingInboundKey, PendingInboundRow, ProtocolStore, TcTokenEntry,
 };
 use whatsapp_rust::wacore::time::now_secs;
+use whatsapp_rust::waproto::codec::message_to_vec;
 
 use super::{Result, WaStore, bytes_of, failed, from_json, item, joined, json_item};
 use crate::whatsapp::vault::{Change, Item, Kept};
@@ -56,6 +58,22 @@ fn token_of(held: Option<Kept>) -> Result<Option<TcTokenEntry>> {
 
 fn pending_item(row: &PendingInboundRow<'_>) -> Item {
     Item { n: now_secs(), ..item(joined(&[row.chat, row.sender, row.id]), row.message) }
+}
+
+impl WaStore {
+    /// A message of ours that a phone could not open and asks for once more, from our outbox. The library writes down what it sent
+    /// in the background and forgets it when it is asked: a process that dies in between would leave the client with "waiting for
+    /// this message" for good. Whoever asks gets what was said to them and nothing else.
+    async fn said(&self, chat_jid: &str, message_id: &str) -> Result<Option<Vec<u8>>> {
+        let said = self.vault().await?.said(&self.lease.tenant, message_id).await.map_err(failed)?;
+        let (Some((number, text)), Ok(chat)) = (said, chat_jid.parse::<Jid>()) else { return Ok(None) };
+        let asks = match chat.is_lid() {
+            true => self.get_lid_mapping(chat.user.as_str()).await?.map(|entry| entry.phone_number),
+            false => Some(chat.user.to_string()),
+        };
+        let is_theirs = asks.is_some_and(|asks| asks == number);
+        Ok(is_theirs.then(|| message_to_vec(&wa::Message::text(text.as_str()))))
+    }
 }
 
 #[async_trait]
@@ -222,12 +240,19 @@ impl ProtocolStore for WaStore {
         stored.await
     }
 
+    /// Only what our outbox does not keep anyway.
     async fn store_sent_message(&self, chat_jid: &str, message_id: &str, payload: &[u8]) -> Result<()> {
+        if self.said(chat_jid, message_id).await?.is_some() {
+            return Ok(());
+        }
         let kept = item(joined(&[chat_jid, message_id]), payload);
         self.put(SENT_MESSAGE, vec![Item { n: now_secs(), ..kept }]).await
     }
 
     async fn take_sent_message(&self, chat_jid: &str, message_id: &str) -> Result<Option<Vec<u8>>> {
+        if let Some(said) = self.said(chat_jid, message_id).await? {
+            return Ok(Some(said));
+        }
         let key = joined(&[chat_jid, message_id]);
         let taken = self.vault().await?.take(&self.lease, SENT_MESSAGE, &key).await.map_err(failed)?;
         Ok(taken.map(bytes_of))

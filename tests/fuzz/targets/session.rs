@@ -53,6 +53,9 @@ impl Vault for OneValue {
     ) -> anyhow::Result<Vec<Option<Kept>>> {
         Ok(keys.iter().map(|_| Some(self.kept())).collect())
     }
+    async fn said(&self, _: &TenantId, _: &str) -> anyhow::Result<Option<(String, String)>> {
+        Ok(None)
+    }
     async fn list(&self, _: &TenantId, _: &'static str) -> anyhow::Result<Vec<Kept>> {
         Ok(vec![self.kept()])
     }
