@@ -93,9 +93,8 @@ async fn strike(stage: &mut Stage, base: &Base, how: &How) -> anyhow::Result<()>
         }
         How::Wake => {
             stage.wake()?;
-            // Long enough for whatever it had begun; then whoever took over goes, and what it wrote is all there is.
-            tokio::time::sleep(Duration::from_millis(300)).await;
-            let owner = stage.owner(base).await?;
+            // Long enough for what it had begun; then whoever took over goes, and what the two of them wrote is all there is.
+            tokio::time::sleep(Duration::from_millis(60)).await;
             stage.kill(owner)?;
             stage.start(owner, "").await
         }

@@ -19,6 +19,7 @@ use crate::kernel::id::TenantId;
 use crate::kernel::seal::DataKey;
 use crate::storage::wa_value::{self, WaValue, WaValueRow};
 use crate::storage::{Conn, Db, outbox, session_lease};
+use crate::whatsapp::store::SESSION;
 use crate::whatsapp::vault::{Change, Decide, Item, Kept, NotHeld, Vault};
 
 /// Where a salon's data key comes from.
@@ -48,7 +49,6 @@ impl DbVault {
 
     /// A unit of work that may write, for as long as nobody takes the session over.
     async fn write(&self, lease: &Lease) -> anyhow::Result<Conn> {
-        failpoint!("vault.before_write");
         let mut conn = self.db.begin().await?;
         if !session_lease::guard(&mut conn, lease).await? && !planted(Mistake::NoEpoch) {
             return Err(NotHeld.into());
@@ -187,6 +187,9 @@ impl Vault for DbVault {
         }
         let place = self.place(&lease.tenant, kind).await?;
         let rows = last_of_each(items.iter().map(|item| place.seal(item)).collect());
+        if kind == SESSION {
+            failpoint!("vault.before_session");
+        }
         let mut conn = self.write(lease).await?;
         wa_value::upsert(&mut conn, &lease.tenant, kind, &rows).await?;
         failpoint!("vault.before_commit");

@@ -24,7 +24,7 @@ pub const NAMES: [&str; 25] = [
     "job.finished",
     "session.before_commit",
     "session.committed",
-    "vault.before_write",
+    "vault.before_session",
     "vault.before_commit",
     "vault.committed",
     "yclients.before_call",

@@ -9,6 +9,8 @@ mod device;
 mod protocol;
 mod signal;
 
+pub use signal::SESSION;
+
 use std::ops::Deref;
 use std::sync::Arc;
 

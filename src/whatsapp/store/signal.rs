@@ -11,7 +11,8 @@ use super::{Result, WaStore, bytes_of, failed, item};
 use crate::whatsapp::vault::Item;
 
 const IDENTITY: &str = "identity";
-const SESSION: &str = "session";
+/// What is said to one device, and how far: the one kind that must never go back.
+pub const SESSION: &str = "session";
 const PREKEY: &str = "prekey";
 const SIGNED_PREKEY: &str = "signed_prekey";
 const SENDER_KEY: &str = "sender_key";

@@ -1,7 +1,7 @@
 //! A message arrives at a phone: opened, noted, acknowledged; or asked for again.
 
 use wacore_binary::{Jid, NodeRef};
-use wacore_libsignal::protocol::ProtocolAddress;
+use wacore_libsignal::protocol::{ProtocolAddress, SignalProtocolError};
 use waproto::whatsapp as wa;
 use waproto::whatsapp::message::protocol_message::Type as Protocol;
 
@@ -33,6 +33,12 @@ impl Phone {
             match opened {
                 Ok(message) => {
                     self.understand(stanza, &from, &number, &id, message);
+                    self.confirm(stanza, &from, &id);
+                }
+                // Sealed under a key that was used before: seen already, as far as a phone can tell. Whoever lost count of its keys
+                // is not asked again, and what it said is lost.
+                Err(problem) if is_used_key(&problem) => {
+                    tracing::debug!(%problem, "a phone was sent a key it has seen");
                     self.confirm(stanza, &from, &id);
                 }
                 Err(problem) => {
@@ -209,6 +215,10 @@ pub(super) fn usync(protocols: &[&'static str], user: wacore_binary::Node) -> wa
 
 pub(super) fn first_user<'n, 'a>(answer: &'n NodeRef<'a>) -> Option<&'n NodeRef<'a>> {
     answer.get_optional_child_by_tag(&["usync", "list", "user"])
+}
+
+fn is_used_key(problem: &anyhow::Error) -> bool {
+    matches!(problem.downcast_ref(), Some(SignalProtocolError::DuplicatedMessage(..)))
 }
 
 fn text_of(message: &wa::Message) -> String {
