@@ -219,6 +219,7 @@ fn weather(dice: &mut StdRng, lossy: bool, salon_phone: &str) -> Weather {
         "partial": sometimes(dice, 0.2), "cancel_as_update": sometimes(dice, 0.5),
     });
     let garble = u8::from(dice.random_bool(0.2));
+    let lose_requests = u8::from(garble > 0 && seed % 2 == 0);
     // A message that was garbled is asked for again by a receipt: WhatsApp does not lose those.
     let drop = if garble > 0 { 0.0 } else { sometimes(dice, 0.3) };
     let receipts = json!({
@@ -239,7 +240,7 @@ fn weather(dice: &mut StdRng, lossy: bool, salon_phone: &str) -> Weather {
     }
     Weather {
         yclients: json!({"clear": true, "seed": seed, "hooks": hooks, "routes": routes}),
-        whatsapp: json!({"seed": seed, "receipts": receipts, "garble": garble, "script": script}),
+        whatsapp: json!({"seed": seed, "receipts": receipts, "garble": garble, "lose_requests": lose_requests, "script": script}),
     }
 }
 

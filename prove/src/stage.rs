@@ -172,14 +172,22 @@ impl Stage {
         let receipts = json!({"drop": 0.0, "double": 0.0, "late": 0.0, "reorder": false});
         self.weather(
             &json!({"clear": true}),
-            &json!({"receipts": receipts, "garble": 0, "script": [], "nack": null}),
+            &json!({"receipts": receipts, "garble": 0, "lose_requests": 0, "script": [], "nack": null}),
         )
         .await
     }
 
-    pub async fn phone(&self, number: &str) -> anyhow::Result<()> {
-        self.trip.wa("POST", "/phones", &json!({"number": number, "name": "Anna"})).await?;
+    pub async fn phone(&self, number: &str, shows_repeats: bool) -> anyhow::Result<()> {
+        let phone = json!({"number": number, "name": "Anna", "shows_repeats": shows_repeats});
+        self.trip.wa("POST", "/phones", &phone).await?;
         Ok(())
+    }
+
+    /// Messages that phones could not open and still ask for.
+    pub async fn gaps(&self) -> anyhow::Result<i64> {
+        let phones = self.trip.wa("GET", "/phones", &Value::Null).await?;
+        let phones = phones.as_array().context("a list of phones")?;
+        Ok(phones.iter().map(|phone| phone["gaps"].as_i64().unwrap_or_default()).sum())
     }
 
     pub fn salon_phone() -> &'static str {

@@ -112,6 +112,8 @@ struct NewPhone {
     lid_migrated: bool,
     #[serde(default)]
     hosted: bool,
+    #[serde(default)]
+    shows_repeats: bool,
 }
 
 /// One phone, or as many as a benchmark wants in one go.
@@ -144,8 +146,12 @@ async fn create(
 
 fn switch_on(world: &World, wanted: &NewPhone) -> Answer<(Card, bool)> {
     let number = number(&wanted.number)?;
-    let settings =
-        Settings { name: wanted.name.clone(), lid_migrated: wanted.lid_migrated, hosted: wanted.hosted };
+    let settings = Settings {
+        name: wanted.name.clone(),
+        lid_migrated: wanted.lid_migrated,
+        hosted: wanted.hosted,
+        shows_repeats: wanted.shows_repeats,
+    };
     let (handset, fresh) = world
         .phones
         .switch_on(&number, settings)

@@ -6,8 +6,8 @@
 //! | request | body | answer |
 //! |---|---|---|
 //! | `GET /health` | | `{"ok":true,"root_key":hex}`: the root of the certificate chain |
-//! | `POST /phones` | `{"number","name"?,"lid_migrated"?,"hosted"?}` or a list of them | 201 (200 if it was there): a card, or a list |
-//! | `GET /phones` | | cards: `{"number","name","jid","lid","companions":[device],"code_wanted","messages","unread"}` |
+//! | `POST /phones` | `{"number","name"?,"lid_migrated"?,"hosted"?,"shows_repeats"?}` or a list of them | 201 (200 if it was there): a card, or a list |
+//! | `GET /phones` | | cards: `{"number","name","jid","lid","companions":[device],"code_wanted","messages","gaps","unread"}`: `gaps` are messages it could not open |
 //! | `GET /phones/{number}` | | one card |
 //! | `GET /phones/{number}/devices` | | `[{"device","online","active","one_time_keys","unacknowledged","push_name"}]` |
 //! | `POST /phones/{number}/scan` | `{"qr"}` | `{"jid","lid","device"}` once the companion has signed |
@@ -26,7 +26,9 @@
 //! `sent`, `delivered`, `read`. With `count` and `wait_ms` the answer waits until there are so many messages.
 //!
 //! A `hosted` phone is a business account kept by a provider: it seals a companion's identity in a way that some clients
-//! refuse. `lid_migrated` phones tell their companions to keep chats by LID.
+//! refuse. `lid_migrated` phones tell their companions to keep chats by LID. A phone that `shows_repeats` shows a message that was
+//! said twice under one id twice; the others show it once. Nobody says what WhatsApp's own app does: whoever sends must be right
+//! with both. (What a phone asked to have said again fills its gap, and is shown once by either.)
 //!
 //! Errors are `{"error":sentence}` with 400 (malformed), 404 (no such phone), 409, 410 or 422 (refused, expired, wrong code)
 //! and 504 (the companion did not answer). For a picture: 400 (its code is not WhatsApp's), 413 (too large), 415 (no picture) and
@@ -45,7 +47,7 @@
 //!  "receipts":{"drop":0.3,"double":0.1,"late":0.5,"late_ms":800,"reorder":false},
 //!  "connect":{"reason":402,"next":1,"number":"79990000001","code":101,"expire":3600},
 //!  "refs":{"count":6,"first_ms":60000,"next_ms":20000,"grace_ms":5000},
-//!  "no_acks":false,"garble":1,"slow_ms":0,"silent":false,
+//!  "no_acks":false,"garble":1,"lose_requests":0,"slow_ms":0,"silent":false,
 //!  "script":[{"at_message":2,"set":{"no_acks":true},"do":[{"logout":"79990000001"}]}]}
 //! ```
 

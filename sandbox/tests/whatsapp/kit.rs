@@ -11,11 +11,12 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use whatsapp_rust::bot::{Bot, BotHandle, EventDelivery};
 use whatsapp_rust::pair_code::PairCodeOptions;
+use whatsapp_rust::prelude::{MessageBuilderExt as _, wa};
 use whatsapp_rust::transport::TokioWebSocketTransportFactory;
 use whatsapp_rust::types::events::{Event, InboundMessage};
 use whatsapp_rust::wacore::net::{HttpClient, HttpRequest, HttpResponse};
 use whatsapp_rust::wacore::store::InMemoryBackend;
-use whatsapp_rust::{Client, Jid};
+use whatsapp_rust::{Client, Jid, SendOptions};
 
 /// Long enough for a debug build on a busy machine; nothing waits for it when all is well.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -193,6 +194,13 @@ impl Companion {
 
     pub async fn send(&self, to: &str, text: &str) -> String {
         self.client.send_text(Jid::pn(to), text).await.expect("sent").message_id.to_string()
+    }
+
+    /// The same under an id of the caller's.
+    pub async fn send_as(&self, to: &str, text: &str, id: &str) {
+        let options = SendOptions::default().with_message_id(id);
+        let text = wa::Message::text(text);
+        self.client.send_message_with_options(Jid::pn(to), text, options).await.expect("sent");
     }
 
     /// The next text that somebody else wrote.

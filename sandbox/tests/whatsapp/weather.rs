@@ -140,6 +140,47 @@ async fn a_spoiled_message_is_asked_for_again() {
 }
 
 #[tokio::test]
+async fn a_message_under_an_id_that_was_used_is_shown_once_or_twice_as_the_phone_likes() {
+    let stage = Stage::open().await;
+    let folding = "79990000031";
+    let showing = "79990000032";
+    stage.post("/phones", json!({ "number": folding })).await;
+    stage.post("/phones", json!({ "number": showing, "shows_repeats": true })).await;
+    let salon = stage.linked(SALON).await;
+    for to in [folding, showing] {
+        for _ in 0..2 {
+            salon.send_as(to, "дважды", "3EB0TWICE").await;
+        }
+        salon.send(to, "конец").await;
+        let last = if to == showing { 3 } else { 2 };
+        assert_eq!(stage.messages(to, last).await.len(), last, "{to}");
+    }
+    // What was asked for again fills a gap, and is shown once by either.
+    stage.post("/faults", json!({ "garble": 1 })).await;
+    salon.send(showing, "с помехами").await;
+    salon.send(showing, "и конец").await;
+    assert_eq!(stage.messages(showing, 5).await.len(), 5);
+    salon.stop().await;
+}
+
+#[tokio::test]
+async fn what_nobody_said_again_is_asked_for_once_more() {
+    let stage = Stage::open().await;
+    let mut salon = stage.linked(SALON).await;
+    salon.send(ANNA, "раз").await;
+    stage.messages(ANNA, 1).await;
+    stage.post("/faults", json!({ "garble": 1, "lose_requests": 1 })).await;
+    let id = salon.send(ANNA, "два").await;
+    assert_eq!(salon.ack(&id).await, None, "taken, and not opened");
+    salon.send(ANNA, "три").await;
+    let shown = stage.messages(ANNA, 3).await;
+    let texts: Vec<_> = shown.iter().map(|message| message["text"].as_str()).collect();
+    assert_eq!(texts, [Some("раз"), Some("два"), Some("три")], "its place was held");
+    stage.until(&format!("/phones/{ANNA}"), |card| card["gaps"] == 0).await;
+    salon.stop().await;
+}
+
+#[tokio::test]
 async fn unacknowledged_and_late() {
     let stage = Stage::open().await;
     let mut salon = stage.linked(SALON).await;

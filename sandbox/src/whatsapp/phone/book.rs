@@ -57,6 +57,9 @@ pub struct Entry {
     /// The sender as the stanza named it, for receipts.
     #[serde(skip)]
     pub sender: String,
+    /// When it came, opened or not: its place in the chat, unix microseconds.
+    #[serde(skip)]
+    pub came_us: u64,
 }
 
 #[derive(Default)]
@@ -94,6 +97,7 @@ impl Entry {
             addressing: "pn",
             at_us,
             sender: String::new(),
+            came_us: at_us,
         }
     }
 }
@@ -106,11 +110,18 @@ impl Book {
         if self.0.iter().rev().any(known) {
             return false;
         }
+        self.add(entry);
+        true
+    }
+
+    /// Notes an entry, though one of its id stands already.
+    pub fn add(&mut self, entry: Entry) {
         if self.0.len() == ENTRIES_LIMIT {
             self.0.pop_front();
         }
-        self.0.push_back(entry);
-        true
+        // What was opened late stands where it came: its place was held.
+        let place = self.0.iter().rposition(|it| it.came_us <= entry.came_us).map_or(0, |before| before + 1);
+        self.0.insert(place, entry);
     }
 
     /// Moves an outgoing message on; true if anything changed.

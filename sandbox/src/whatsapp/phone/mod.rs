@@ -12,6 +12,7 @@ mod signal;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::Duration;
 
 use serde::Serialize;
 use tokio::sync::{broadcast, mpsc, oneshot};
@@ -20,6 +21,7 @@ use wacore_binary::{Jid, Node, NodeRef};
 
 use self::book::Book;
 use self::link::{Linking, Offer};
+use self::receive::Gap;
 use self::signal::Signal;
 use super::server::{Address, Link, NewAccount, Out, Server};
 use super::wire::{attr, iq, token};
@@ -29,6 +31,8 @@ const MAILBOX: usize = 65_536;
 /// One-time keys a phone keeps with the server; it brings more when they run low.
 const ONE_TIME_KEYS: u32 = 20;
 const CHANGES: usize = 1_024;
+/// How often a phone with gaps looks whether to ask again.
+const GAP_LOOK: Duration = Duration::from_millis(500);
 
 /// All phones of this sandbox.
 pub struct Phones {
@@ -51,6 +55,8 @@ pub struct Phone {
     pub book: Book,
     /// A business account kept by a provider, which some clients cannot link.
     hosted: bool,
+    /// Two messages under one id are two to it.
+    shows_repeats: bool,
     server: Arc<Server>,
     address: Address,
     signal: Signal,
@@ -69,6 +75,8 @@ pub struct Phone {
     numbers: HashMap<String, String>,
     /// Number to the name its owner goes by.
     pub names: HashMap<String, String>,
+    /// What could not be opened, by id, until it is said again.
+    gaps: HashMap<String, Gap>,
 }
 
 /// What one may choose about a phone when it is switched on.
@@ -77,6 +85,7 @@ pub struct NewPhone {
     pub name: String,
     pub lid_migrated: bool,
     pub hosted: bool,
+    pub shows_repeats: bool,
 }
 
 /// A companion that was just linked.
@@ -113,6 +122,8 @@ pub struct Card {
     /// A companion shows a code and waits for it to be typed here.
     pub code_wanted: bool,
     pub messages: usize,
+    /// Messages that could not be opened and were not said again yet.
+    pub gaps: usize,
     pub unread: usize,
 }
 
@@ -154,6 +165,7 @@ impl Phones {
             name: new.name,
             book: Book::default(),
             hosted: new.hosted,
+            shows_repeats: new.shows_repeats,
             server: Arc::clone(&self.server),
             address: Address { number: number.to_owned(), device: 0 },
             raw_id: signal.registration,
@@ -169,6 +181,7 @@ impl Phones {
             name_published: false,
             numbers: HashMap::new(),
             names: HashMap::new(),
+            gaps: HashMap::new(),
         };
         phone.refill()?;
         let handset = Arc::new(Handset { phone: Mutex::new(phone) });
@@ -193,9 +206,15 @@ impl Phones {
 
 /// A phone reads its mail in order, one stanza at a time.
 async fn read_mail(handset: Arc<Handset>, mut mailbox: mpsc::Receiver<Out>) {
-    while let Some(out) = mailbox.recv().await {
-        if let Out::Stanza(stanza) = out {
-            handset.pick_up().take(&stanza);
+    loop {
+        let has_gaps = handset.pick_up().has_gaps();
+        tokio::select! {
+            out = mailbox.recv() => match out {
+                Some(Out::Stanza(stanza)) => handset.pick_up().take(&stanza),
+                Some(_) => {}
+                None => return,
+            },
+            () = tokio::time::sleep(GAP_LOOK), if has_gaps => handset.pick_up().ask_for_gaps(),
         }
     }
 }
@@ -217,6 +236,7 @@ impl Phone {
             companions: self.companions.keys().copied().collect(),
             code_wanted: self.offer.is_some(),
             messages: self.book.len(),
+            gaps: self.gaps.len(),
             unread: self.book.chats().iter().map(|chat| chat.unread).sum(),
         }
     }

@@ -1,5 +1,7 @@
 //! A message arrives at a phone: opened, noted, acknowledged; or asked for again.
 
+use std::time::{Duration, Instant};
+
 use wacore_binary::{Jid, NodeRef};
 use wacore_libsignal::protocol::{ProtocolAddress, SignalProtocolError};
 use waproto::whatsapp as wa;
@@ -7,10 +9,33 @@ use waproto::whatsapp::message::protocol_message::Type as Protocol;
 
 use super::Phone;
 use super::book::{Direction, Entry, Status};
-use crate::whatsapp::wire::{attr, el, iq, jid_attr, leaf, now_secs, token};
+use crate::whatsapp::wire::{attr, el, iq, jid_attr, leaf, now_secs, now_us, token};
 
 /// After so many requests to repeat, a message is given up.
 const MAX_RETRIES: u32 = 4;
+/// A request that nobody answered is repeated. (A phone's own timer is longer.)
+const ASKED_AGAIN_AFTER: Duration = Duration::from_secs(2);
+
+/// A message that could not be opened.
+pub(super) struct Gap {
+    from: Jid,
+    recipient: Option<Jid>,
+    sent_at: String,
+    /// How often it was asked for.
+    count: u32,
+    asked: Instant,
+    /// When it came first, unix microseconds.
+    came_us: u64,
+}
+
+/// A message that was opened.
+struct Arrived<'a> {
+    id: &'a str,
+    /// Shown though its id was seen.
+    shows_twice: bool,
+    /// When it came first, where it could not be opened then.
+    came_us: Option<u64>,
+}
 
 impl Phone {
     pub(super) fn receive(&mut self, stanza: &NodeRef<'_>) {
@@ -32,7 +57,14 @@ impl Phone {
             });
             match opened {
                 Ok(message) => {
-                    self.understand(stanza, &from, &number, &id, message);
+                    // What was asked for again says so by a count, and fills a gap.
+                    let gap = self.gaps.remove(id.as_ref());
+                    let arrived = Arrived {
+                        id: &id,
+                        shows_twice: self.shows_repeats && attr(enc, "count").is_none(),
+                        came_us: gap.map(|gap| gap.came_us),
+                    };
+                    self.understand(stanza, &from, &number, &arrived, message);
                     self.confirm(stanza, &from, &id);
                 }
                 // Sealed under a key that was used before: seen already, as far as a phone can tell. Whoever lost count of its keys
@@ -43,15 +75,31 @@ impl Phone {
                 }
                 Err(problem) => {
                     tracing::debug!(%problem, "a phone could not open a message");
-                    let count = attr(enc, "count").and_then(|it| it.parse().ok()).unwrap_or(0_u32) + 1;
-                    self.ask_again(stanza, &from, &id, count);
+                    let before = self.gaps.get(id.as_ref()).map(|gap| gap.came_us);
+                    let gap = Gap {
+                        came_us: before.unwrap_or_else(now_us),
+                        from: from.clone(),
+                        recipient: jid_attr(stanza, "recipient"),
+                        sent_at: attr(stanza, "t").unwrap_or_default().into_owned(),
+                        count: attr(enc, "count").and_then(|it| it.parse().ok()).unwrap_or(0) + 1,
+                        asked: Instant::now(),
+                    };
+                    self.ask_again(&id, &gap);
+                    self.gaps.insert(id.clone().into_owned(), gap);
                 }
             }
         }
         self.changed();
     }
 
-    fn understand(&mut self, stanza: &NodeRef<'_>, from: &Jid, number: &str, id: &str, message: wa::Message) {
+    fn understand(
+        &mut self,
+        stanza: &NodeRef<'_>,
+        from: &Jid,
+        number: &str,
+        arrived: &Arrived<'_>,
+        message: wa::Message,
+    ) {
         if let Some(protocol) = message.protocol_message.as_option() {
             if protocol.r#type == Some(Protocol::AppStateSyncKeyRequest) && number == self.number {
                 self.share_app_state_key(from.device);
@@ -66,13 +114,20 @@ impl Phone {
             if let (Some(chat), Some(inner)) = (chat, sent.message.as_option()) {
                 let mut entry = Entry::new(Direction::Out, &chat, &self.number, text_of(inner));
                 entry.quoted = quoted_in(inner);
-                self.note(entry, id, from, Some(Status::Sent));
+                self.note(entry, arrived.id, from, Some(Status::Sent));
             }
             return;
         }
         let mut entry = Entry::new(Direction::In, number, &self.number, text_of(&message));
         entry.quoted = quoted_in(&message);
-        self.note(entry, id, from, None);
+        entry.came_us = arrived.came_us.unwrap_or(entry.came_us);
+        if arrived.shows_twice && self.book.find(arrived.id).is_some() {
+            entry.id = arrived.id.to_owned();
+            entry.device = from.device;
+            entry.sender = from.to_non_ad_string();
+            return self.book.add(entry);
+        }
+        self.note(entry, arrived.id, from, None);
     }
 
     fn note(&mut self, mut entry: Entry, id: &str, from: &Jid, status: Option<Status>) {
@@ -103,21 +158,41 @@ impl Phone {
         self.say(&receipt.build());
     }
 
+    pub(super) fn has_gaps(&self) -> bool {
+        !self.gaps.is_empty()
+    }
+
+    /// Asks once more for what nobody said again. (whatsapp-rust 0.7, types/retry_admission.rs: a request that is dropped is not
+    /// queued, "the requester re-requests on its own timer".)
+    pub(super) fn ask_for_gaps(&mut self) {
+        let due = |gap: &Gap| gap.asked.elapsed() >= ASKED_AGAIN_AFTER;
+        let ids: Vec<String> =
+            self.gaps.iter().filter(|(_, gap)| due(gap)).map(|(id, _)| id.clone()).collect();
+        for id in ids {
+            let Some(mut gap) = self.gaps.remove(&id) else { continue };
+            gap.count += 1;
+            gap.asked = Instant::now();
+            if gap.count <= MAX_RETRIES {
+                self.ask_again(&id, &gap);
+                self.gaps.insert(id, gap);
+            }
+        }
+    }
+
     /// "I could not read this": with fresh keys from the second time on.
-    fn ask_again(&mut self, stanza: &NodeRef<'_>, from: &Jid, id: &str, count: u32) {
-        if count > MAX_RETRIES {
+    fn ask_again(&mut self, id: &str, gap: &Gap) {
+        if gap.count > MAX_RETRIES {
             return;
         }
-        let sent_at = attr(stanza, "t").unwrap_or_default().into_owned();
         let retry = el("retry")
-            .attr("count", count)
+            .attr("count", gap.count)
             .attr("id", id)
-            .attr("t", sent_at)
+            .attr("t", gap.sent_at.as_str())
             .attr("v", 1)
             .attr("error", 0)
             .build();
         let mut parts = vec![retry, leaf("registration", self.signal.registration.to_be_bytes())];
-        if count >= 2
+        if gap.count >= 2
             && let Ok(mut upload) = self.signal.upload(1)
         {
             // The same parts as an upload: the one key moves out of its list, the registration is above.
@@ -130,8 +205,8 @@ impl Phone {
             parts.push(el("keys").children(upload).build());
         }
         let receipt =
-            el("receipt").attr("to", from).attr("id", id).attr("type", "retry").attr("t", now_secs());
-        let receipt = match jid_attr(stanza, "recipient") {
+            el("receipt").attr("to", &gap.from).attr("id", id).attr("type", "retry").attr("t", now_secs());
+        let receipt = match &gap.recipient {
             Some(recipient) => receipt.attr("recipient", recipient),
             None => receipt,
         };

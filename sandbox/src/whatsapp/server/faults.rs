@@ -22,6 +22,8 @@ pub struct Plan {
     pub no_acks: bool,
     /// So many ciphertexts are spoiled on their way, and have to be asked for again.
     pub garble: u32,
+    /// So many requests to say a message again come to nothing, as when their companion dies over them.
+    pub lose_requests: u32,
     /// Every stanza to a companion waits this long.
     pub slow_ms: u64,
     /// Half-open sockets: nothing is read or written any more, and nobody hangs up.
@@ -228,6 +230,12 @@ impl Faults {
         let spoiled = self.plan.garble > 0;
         self.plan.garble = self.plan.garble.saturating_sub(1);
         spoiled
+    }
+
+    pub fn loses_request(&mut self) -> bool {
+        let lost = self.plan.lose_requests > 0;
+        self.plan.lose_requests = self.plan.lose_requests.saturating_sub(1);
+        lost
     }
 
     pub fn swallow_ack(&self) -> bool {

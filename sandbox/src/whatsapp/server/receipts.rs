@@ -28,6 +28,9 @@ impl Server {
         let forwarded = forwarded(&state, from, stanza, &kind);
         let (Some(forwarded), false) = (forwarded, targets.is_empty()) else { return acknowledged };
         // Only what a companion hears is disturbed: the phones in here are not under test.
+        if kind == "retry" && self.faults().loses_request() {
+            return acknowledged;
+        }
         let disturbed = kind != "retry" && targets.iter().any(|target| target.device != 0);
         let weather = if disturbed { self.faults().receipt_weather(&kind) } else { Weather::Fair };
         for target in targets {
