@@ -219,7 +219,7 @@ fn weather(dice: &mut StdRng, lossy: bool, salon_phone: &str) -> Weather {
         "partial": sometimes(dice, 0.2), "cancel_as_update": sometimes(dice, 0.5),
     });
     let garble = u8::from(dice.random_bool(0.2));
-    let lose_requests = u8::from(garble > 0 && seed % 2 == 0);
+    let lose_requests = u8::from(garble > 0 && seed.is_multiple_of(2));
     // A message that was garbled is asked for again by a receipt: WhatsApp does not lose those.
     let drop = if garble > 0 { 0.0 } else { sometimes(dice, 0.3) };
     let receipts = json!({
@@ -281,7 +281,7 @@ mod tests {
     #[test]
     fn a_plan_for_several_nodes_has_time_to_give_one_up() {
         for seed in 0..100 {
-            let plan = Plan::of_nodes(seed, "79990000001", seed % 2 == 0);
+            let plan = Plan::of_nodes(seed, "79990000001", seed.is_multiple_of(2));
             assert!(!plan.blows.is_empty() && !plan.lossy);
             let sleeps =
                 plan.blows.iter().position(|blow| matches!(blow.how, How::Sleep | How::SleepAt { .. }));

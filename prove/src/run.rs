@@ -19,7 +19,7 @@ const DAYS: i64 = 3;
 pub async fn carry_out(stage: &mut Stage, base: &Base, plan: &Plan) -> anyhow::Result<Run> {
     let client = phone_of(plan.seed);
     // Nobody says which of the two WhatsApp's own app does.
-    stage.phone(&client, plan.seed % 2 == 0).await?;
+    stage.phone(&client, plan.seed.is_multiple_of(2)).await?;
     stage.weather(&plan.weather.yclients, &plan.weather.whatsapp).await?;
     let mut run = Run { seed: plan.seed, lossy: plan.lossy, ..Run::default() };
     let mut numbers = BTreeMap::new();
