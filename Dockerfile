@@ -15,5 +15,6 @@ USER salonbridge
 ENV SALONBRIDGE_LISTEN=0.0.0.0:8080
 VOLUME /app/data
 EXPOSE 8080
+HEALTHCHECK --interval=10s --timeout=5s --start-period=30s CMD ["salonbridge", "ping"]
 ENTRYPOINT ["salonbridge"]
 CMD ["serve"]

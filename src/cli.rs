@@ -32,6 +32,8 @@ enum Command {
     Migrate,
     /// Ask every neighbour whether the product can work, and say in plain words what is wrong.
     Doctor,
+    /// Ask the product that runs here whether it lives: for a container's health check.
+    Ping,
     /// Show the configuration.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -68,6 +70,7 @@ async fn dispatch(command: Command, env: &Env) -> anyhow::Result<ExitCode> {
         Command::Demo(demo) => return demo.run(env).await,
         Command::Migrate => migrate(env).await?,
         Command::Doctor => return doctor::run(env).await,
+        Command::Ping => return ping(env).await,
         Command::Config(ConfigCommand::Print) => say(&config::print(env)),
         Command::Config(ConfigCommand::Example) => say(&config::example()),
     }
@@ -78,6 +81,15 @@ fn load(env: &Env) -> anyhow::Result<Config> {
     Config::from_env(env).map_err(|problems| {
         anyhow::anyhow!("the configuration has {} problem(s):\n  {}", problems.len(), problems.join("\n  "))
     })
+}
+
+async fn ping(env: &Env) -> anyhow::Result<ExitCode> {
+    let listen = load(env)?.listen;
+    let answer = doctor::ask_live(&format!("http://127.0.0.1:{}", listen.port())).await;
+    match answer {
+        Ok(()) => Ok(ExitCode::SUCCESS),
+        Err(problem) => Ok(fail(&problem)),
+    }
 }
 
 async fn migrate(env: &Env) -> anyhow::Result<()> {

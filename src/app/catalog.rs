@@ -8,6 +8,7 @@ use crate::domain::dates;
 use crate::domain::tenant::Tenant;
 use crate::kernel::clock::UnixMs;
 use crate::storage::catalog::{self, DayRow, ServiceRow, StaffRow};
+use crate::storage::retention;
 use crate::yclients::YclientsApi;
 
 /// Rows written in one unit of work, so that a large salon does not hold the writer for long.
@@ -54,6 +55,8 @@ pub async fn sync(app: &App, crm: &YclientsApi, known: &Tenant) -> Result<(), Er
     let mut conn = app.db.begin().await?;
     catalog::retire_services(&mut conn, &known.id, began).await?;
     catalog::retire_staff(&mut conn, &known.id, began).await?;
+    let today = dates::local(began, known.timezone).date().to_string();
+    retention::delete_days(&mut conn, &known.id, &today).await?;
     Ok(conn.commit().await?)
 }
 

@@ -12,6 +12,9 @@ use crate::kernel::seal::MasterKeys;
 use crate::kernel::secret::Secret;
 use crate::views::home::HomeLink;
 
+/// Of the operator's token, which opens every company.
+const SHORTEST_TOKEN: usize = 32;
+
 /// The environment as a map, so that tests pass their own.
 pub type Env = BTreeMap<String, String>;
 
@@ -174,7 +177,7 @@ impl Reader<'_> {
                 .filter(|host| *host != "none")
                 .map(str::to_owned)
                 .collect(),
-            operator_token: self.optional("SALONBRIDGE_OPERATOR_TOKEN").map(Secret::new),
+            operator_token: self.operator_token(),
             alert_url: self.alert_url(),
             rules,
             confirm_wait: Duration::from_secs(confirm_wait?),
@@ -256,6 +259,18 @@ impl Reader<'_> {
         self.optional("SALONBRIDGE_ALERT_URL")
             .and_then(|_| self.url("SALONBRIDGE_ALERT_URL"))
             .map(Secret::new)
+    }
+
+    /// Short enough to be guessed is no token.
+    fn operator_token(&mut self) -> Option<Secret> {
+        let token = self.optional("SALONBRIDGE_OPERATOR_TOKEN")?;
+        if token.chars().count() < SHORTEST_TOKEN {
+            return self.problem(
+                "SALONBRIDGE_OPERATOR_TOKEN",
+                "must have at least 32 characters: make one with `openssl rand -hex 32`",
+            );
+        }
+        Some(Secret::new(token))
     }
 
     fn version(&mut self, text: &str) -> Option<(u32, u32, u32)> {

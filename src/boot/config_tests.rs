@@ -49,6 +49,20 @@ fn all_problems_are_reported_at_once() {
 }
 
 #[test]
+fn an_operators_token_that_can_be_guessed_and_rules_that_make_no_sense_are_refused() {
+    let mut env = good();
+    env.insert("SALONBRIDGE_OPERATOR_TOKEN".into(), "let me in".into());
+    env.insert("SALONBRIDGE_RULES".into(), "settle_ms = 300\npacing.speed = 9".into());
+    let found = problems(&env);
+    assert!(found.iter().any(|p| p.contains("SALONBRIDGE_OPERATOR_TOKEN") && p.contains("32")), "{found:?}");
+    assert!(found.iter().any(|p| p.contains("SALONBRIDGE_RULES")), "{found:?}");
+    assert!(found.iter().all(|p| !p.contains("let me in")), "a secret is not repeated: {found:?}");
+    env.insert("SALONBRIDGE_OPERATOR_TOKEN".into(), "0123456789abcdef0123456789abcdef".into());
+    env.insert("SALONBRIDGE_RULES".into(), "settle_ms = 300\npacing.is_on = false".into());
+    assert!(problems(&env).is_empty(), "{:?}", problems(&env));
+}
+
+#[test]
 fn misspelt_names_are_refused_with_what_was_meant() {
     let mut env = good();
     env.insert("SALONBRIDGE_LISTNE".into(), "0.0.0.0:1".into());

@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::build::has_key;
 use super::config::{Config, Env};
@@ -9,8 +10,11 @@ use crate::app::tenants::Overrides;
 use crate::cli::say;
 use crate::kernel::crm_id::SalonId;
 use crate::storage::{Db, sql};
-use crate::whatsapp::guard;
+use crate::whatsapp::{guard, reach};
 use crate::yclients::{self, LocalPace, YclientsApi};
+
+/// A product that lives says so at once.
+const LIVE_PATIENCE: Duration = Duration::from_secs(4);
 
 /// Looks at everything; exit code 0 when nothing is wrong.
 pub async fn run(env: &Env) -> anyhow::Result<ExitCode> {
@@ -29,7 +33,8 @@ pub async fn run(env: &Env) -> anyhow::Result<ExitCode> {
     }
     let checks = [
         tenants(&config),
-        whatsapp(&config),
+        whatsapp(&config).await,
+        public_url(&config).await,
         database(&config).await,
         yclients(&config).await,
         redis(&config).await,
@@ -49,14 +54,53 @@ fn tenants(config: &Config) -> bool {
     }
 }
 
-fn whatsapp(config: &Config) -> bool {
-    match guard::check(config.whatsapp_url.as_deref()) {
-        Ok(()) => report(
-            true,
+async fn whatsapp(config: &Config) -> bool {
+    if let Err(problem) = guard::check(config.whatsapp_url.as_deref()) {
+        return report(false, "WhatsApp", &problem);
+    }
+    match reach::look(config.whatsapp_url.as_deref()).await {
+        Ok(said) => report(true, "WhatsApp", &said),
+        Err(problem) => report(
+            false,
             "WhatsApp",
-            "this build knows the server's certificate from a forged one, or stays on this machine",
+            &format!(
+                "{problem:#}. Linked phones stay linked, messages wait: look at the network, the firewall and DNS"
+            ),
         ),
-        Err(problem) => report(false, "WhatsApp", &problem),
+    }
+}
+
+/// Whether the world reaches us there. Before the first start it cannot, and that is no fault.
+async fn public_url(config: &Config) -> bool {
+    match ask_live(&config.public_url).await {
+        Ok(()) => {
+            report(true, "public address", &format!("{} leads to a running product", config.public_url))
+        }
+        Err(problem) => report(
+            true,
+            "public address",
+            &format!(
+                "{problem}. While the product runs it must answer there: look at DNS, the certificate and the proxy"
+            ),
+        ),
+    }
+}
+
+/// Asks a product at this address whether it lives.
+pub async fn ask_live(base: &str) -> Result<(), String> {
+    let url = format!("{base}/health/live");
+    let asked = async {
+        let http = reqwest::Client::builder().timeout(LIVE_PATIENCE).build()?;
+        http.get(&url).send().await?.error_for_status()?.text().await
+    };
+    match asked.await {
+        Ok(said) if said == "ok" => Ok(()),
+        Ok(_) => Err(format!("{url} answers, but it is not this product")),
+        Err(error) => {
+            // The address is said already; what lies at the bottom is what a person can act on.
+            let error = anyhow::Error::from(error.without_url());
+            Err(format!("{url} does not answer ({})", error.root_cause()))
+        }
     }
 }
 

@@ -20,7 +20,7 @@ use crate::kernel::fault::{Fault as _, Retry};
 use crate::kernel::id::TenantId;
 use crate::kernel::secret::random_hex;
 use crate::storage::job::{self, Claim, JobRow};
-use crate::storage::{Conn, inbox};
+use crate::storage::{Conn, inbox, retention};
 
 /// What was parked may have been mended: it is tried again after so long.
 const PARKED_MS: i64 = 6 * 3_600_000;
@@ -36,6 +36,8 @@ const POLL: Duration = Duration::from_millis(POLL_MS.unsigned_abs());
 const HOUSEKEEPING: Duration = Duration::from_secs(20);
 /// Absorbed hooks are kept for looking things up, then dropped.
 const INBOX_KEPT_MS: i64 = 14 * 24 * 3_600_000;
+/// Messages, decisions and alerts: "why was this sent?" is asked of the last half year.
+const HISTORY_KEPT_MS: i64 = 180 * 24 * 3_600_000;
 
 /// Runs every kind until `stop`; what runs then is finished.
 pub async fn run(app: Arc<App>, stop: CancellationToken) {
@@ -220,6 +222,7 @@ async fn chores(app: &App) -> Result<(), Error> {
     lifecycle::sweep(app).await?;
     let mut conn: Conn = app.db.begin().await?;
     inbox::delete_old(&mut conn, now.plus_ms(-INBOX_KEPT_MS), 1000).await?;
+    retention::delete_old(&mut conn, now.plus_ms(-HISTORY_KEPT_MS), 1000).await?;
     conn.commit().await?;
     unpark(app, now.plus_ms(-PARKED_MS)).await?;
     turns::ring_silent(app).await?;

@@ -17,6 +17,7 @@ pub mod outbox;
 pub mod pace;
 pub mod pairing;
 pub mod record;
+pub mod retention;
 pub mod session_lease;
 pub mod sql;
 pub mod tenant;

@@ -18,6 +18,7 @@ pub fn all() -> Vec<(&'static str, &'static str)> {
         ("node", super::node::SQL),
         ("pairing", super::pairing::SQL),
         ("record", super::record::SQL),
+        ("retention", super::retention::SQL),
         ("session_lease", super::session_lease::SQL),
         ("decision", super::decision::SQL),
         ("outbox", super::outbox::SQL),

@@ -19,6 +19,7 @@ pub mod live;
 mod notice;
 mod owner;
 mod pairing;
+pub mod reach;
 mod registry;
 mod running;
 mod settings;

@@ -35,8 +35,13 @@ const DIAL: Duration = Duration::from_secs(15);
 
 impl Sockets {
     pub(super) fn new(settings: &Settings) -> anyhow::Result<Self> {
+        Self::to(settings.ws_url.as_deref())
+    }
+
+    /// To this address; WhatsApp's own without one.
+    pub(super) fn to(url: Option<&str>) -> anyhow::Result<Self> {
         install_crypto();
-        let url = settings.ws_url.as_deref().unwrap_or(WHATSAPP_WEB_WS_URL);
+        let url = url.unwrap_or(WHATSAPP_WEB_WS_URL);
         let uri: Uri = url.parse().context("WhatsApp's address is no URL")?;
         let connector = match uri.scheme_str() {
             Some("ws") => Connector::Plain,

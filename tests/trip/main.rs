@@ -3,6 +3,7 @@
 mod alerts;
 mod browser;
 mod cluster;
+mod doctor;
 mod hooks;
 mod install;
 mod killed;

@@ -1,0 +1,67 @@
+//! `doctor` and `ping` as an operator runs them: the real program between the two sandboxes.
+
+use std::process::Stdio;
+
+use salonbridge::boot::config::Env;
+use salonbridge::boot::demo::{Around, World};
+use tokio::process::{Child, Command};
+
+use crate::cluster::until;
+
+fn program(around: &Around, command: &str) -> Command {
+    let mut program = Command::new(env!("CARGO_BIN_EXE_salonbridge"));
+    program.arg(command).env_clear().envs(&around.env).current_dir(env!("CARGO_MANIFEST_DIR"));
+    program.stdin(Stdio::null()).kill_on_drop(true);
+    program
+}
+
+/// Exit code and what it said.
+async fn said(around: &Around, command: &str) -> (Option<i32>, String) {
+    let output = program(around, command).output().await.expect("runs");
+    (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+async fn serving(around: &Around) -> Child {
+    let product = program(around, "serve").stderr(Stdio::null()).spawn().expect("starts");
+    let live = format!("{}/health/live", around.product_url);
+    until("a product", async || reqwest::get(&live).await.is_ok()).await;
+    product
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_doctor_finds_what_is_wrong_and_a_ping_knows_who_lives() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let world = World::start(&Env::new(), folder.path(), 0).await.expect("the world starts");
+    let mut around = world.without_product().await;
+
+    let (code, before) = said(&around, "doctor").await;
+    assert_eq!(code, Some(0), "{before}");
+    for line in [
+        "ok   WhatsApp: the server at",
+        "ok   YClients: reached",
+        "ok   database: SQLite answers",
+        "does not answer",
+    ] {
+        assert!(before.contains(line), "{line} is not in:\n{before}");
+    }
+    assert_eq!(said(&around, "ping").await.0, Some(1), "nobody lives there");
+
+    let mut product = serving(&around).await;
+    assert_eq!(said(&around, "ping").await.0, Some(0));
+    let (code, running) = said(&around, "doctor").await;
+    assert_eq!(code, Some(0), "{running}");
+    assert!(running.contains("leads to a running product"), "{running}");
+    assert!(running.contains("database: it is open in a running product"), "{running}");
+    product.kill().await.expect("killed");
+
+    around.env.insert("SALONBRIDGE_WHATSAPP_URL".to_owned(), "ws://127.0.0.1:9/ws/chat".to_owned());
+    around.env.insert("YCLIENTS_PARTNER_TOKEN".to_owned(), "not the token".to_owned());
+    let (code, ill) = said(&around, "doctor").await;
+    assert_eq!(code, Some(1), "{ill}");
+    for line in [
+        "BAD  WhatsApp: WhatsApp cannot be reached",
+        "BAD  YClients: it does not accept YCLIENTS_PARTNER_TOKEN",
+    ] {
+        assert!(ill.contains(line), "{line} is not in:\n{ill}");
+    }
+}
