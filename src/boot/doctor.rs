@@ -89,6 +89,8 @@ async fn public_url(config: &Config) -> bool {
 /// Asks a product at this address whether it lives.
 pub async fn ask_live(base: &str) -> Result<(), String> {
     let url = format!("{base}/health/live");
+    // The client will not be made without it; whoever came first has set it.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let asked = async {
         let http = reqwest::Client::builder().timeout(LIVE_PATIENCE).build()?;
         http.get(&url).send().await?.error_for_status()?.text().await

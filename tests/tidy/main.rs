@@ -157,10 +157,14 @@ fn every_statement_on_a_tenants_rows_names_the_tenant() {
         "session_lease",
         "pairing",
         "wa_value",
+        "chat",
+        "pace",
     ];
     // Across tenants on purpose, each for the reason that stands beside it in storage.
     let platform = [
         "DELETE FROM inbox WHERE id IN",
+        "DELETE FROM outbox WHERE id IN",
+        "DELETE FROM decision WHERE id IN",
         "SELECT tenant_id FROM wa_session WHERE phone_hash",
         "SELECT s.tenant_id FROM wa_session",
         "SELECT state, CAST(COUNT(*) AS BIGINT) FROM wa_session",

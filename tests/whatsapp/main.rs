@@ -5,5 +5,6 @@ mod leases;
 mod life;
 mod many;
 mod pairing;
+mod said;
 mod store;
 mod talking;
