@@ -23,12 +23,13 @@ CREATE TABLE pace (
     last_at         BIGINT,          -- its last message to a client
     busy_until_at   BIGINT NOT NULL, -- when all it sent would have been sent at the hour's rate
     locked_until_at BIGINT,          -- WhatsApp lets it begin no chat before
+    locks           BIGINT NOT NULL, -- times it said so since a stranger last took a message
     failures        BIGINT NOT NULL, -- in a row
     failing_since_at BIGINT,
     rests_until_at  BIGINT           -- sending failed too often
 );
-INSERT INTO pace (tenant_id, phone_hash, since_at, busy_until_at, failures)
-    SELECT tenant_id, phone_hash, linked_at, 0, 0 FROM wa_session WHERE linked_at IS NOT NULL;
+INSERT INTO pace (tenant_id, phone_hash, since_at, busy_until_at, locks, failures)
+    SELECT tenant_id, phone_hash, linked_at, 0, 0, 0 FROM wa_session WHERE linked_at IS NOT NULL;
 
 -- One bell a salon from now on. The salons that have something to send are rung when the next node starts.
 DELETE FROM job WHERE kind = 'send_outbox' AND state IN ('ready', 'parked');

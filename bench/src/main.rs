@@ -3,6 +3,7 @@
 //!
 //! Product, sandboxes, Express and load share one machine and one run, so figures mean something as ratios of each other.
 
+mod backlog;
 mod ingest;
 mod load;
 mod nodes;
@@ -13,6 +14,7 @@ mod qr;
 mod report;
 mod seed;
 mod sessions;
+mod soak;
 mod wire;
 
 use std::path::PathBuf;
@@ -34,9 +36,13 @@ struct Cli {
     /// A third of the time and a tenth of the sessions: shows that it works, not how fast.
     #[arg(long)]
     quick: bool,
-    /// Only these: sqlite, postgres, express, pgbench, wire, qr, sessions, companies, nodes.
+    /// Only these: sqlite, postgres, express, pgbench, wire, qr, sessions, companies, nodes, backlog; and soak, which
+    /// is run only when it is named.
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
+    /// How long a soak lasts.
+    #[arg(long, default_value_t = 60)]
+    minutes: u64,
     /// The repository.
     #[arg(long)]
     root: PathBuf,
@@ -105,6 +111,15 @@ async fn measure(cli: &Cli) -> anyhow::Result<Report> {
         let setup = Setup { database_url: cluster.create("nodes")?, ..setup(cli, "nodes") };
         let sessions = if cli.quick { 40 } else { 400 };
         report.nodes = Some(nodes::run(&programs, setup, sessions, load).await?);
+    }
+    if wanted("backlog") {
+        let setup = Setup { database_url: cluster.create("backlog")?, ..setup(cli, "backlog") };
+        let (count, fresh) = if cli.quick { (1_000, 20) } else { (10_000, 60) };
+        report.backlog = Some(backlog::run(&programs, setup, count, fresh).await?);
+    }
+    if cli.only.iter().any(|only| only == "soak") {
+        let sessions = if cli.quick { 50 } else { 1_000 };
+        report.soak = Some(soak::run(&programs, setup(cli, "soak"), sessions, cli.minutes).await?);
     }
     Ok(report)
 }

@@ -44,6 +44,11 @@ impl Process {
         line.split_whitespace().nth(1).context("VmRSS says nothing")?.parse().context("VmRSS is no number")
     }
 
+    /// Open files and sockets.
+    pub fn handles(&self) -> anyhow::Result<usize> {
+        Ok(std::fs::read_dir(format!("/proc/{}/fd", self.child.id()))?.count())
+    }
+
     /// Processor time used so far.
     pub fn cpu(&self) -> Duration {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap_or_default();

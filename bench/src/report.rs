@@ -56,6 +56,35 @@ pub struct Nodes {
     pub ingest_two: Throughput,
 }
 
+/// Many messages that wait for a phone that was away.
+#[derive(Debug, Serialize)]
+pub struct Backlog {
+    pub messages: u64,
+    /// Between two messages of the number.
+    pub pause_ms: u32,
+    pub drained_per_s: f64,
+    /// How much of what the pause allows that is.
+    pub of_the_pace: f64,
+    /// From the hook of somebody who books meanwhile to the wire.
+    pub fresh_ms: Latency,
+}
+
+/// A week of many salons in less.
+#[derive(Debug, Serialize)]
+pub struct Soak {
+    pub sessions: usize,
+    pub minutes: u64,
+    pub hooks: u64,
+    /// Messages that WhatsApp took.
+    pub told: u64,
+    /// After a quarter of the time, and at the end.
+    pub first_mib: f64,
+    pub last_mib: f64,
+    pub kib_a_minute: f64,
+    pub first_handles: usize,
+    pub last_handles: usize,
+}
+
 /// Resident memory of the whole product divided by its sessions.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub struct PerSession {
@@ -75,6 +104,8 @@ pub struct Report {
     pub restore_1000_s: Option<f64>,
     pub companies: Option<Companies>,
     pub nodes: Option<Nodes>,
+    pub backlog: Option<Backlog>,
+    pub soak: Option<Soak>,
     #[serde(skip)]
     pub sessions: Option<(usize, usize)>,
 }
@@ -168,6 +199,24 @@ impl Report {
                 "takeover, first and all",
                 ["", &seconds(nodes.takeover_first_s), &seconds(nodes.takeover_all_s)],
             ));
+        }
+        if let Some(backlog) = &self.backlog {
+            let rate = format!("{:.1}/s", backlog.drained_per_s);
+            let share = format!("{:.2} of pace", backlog.of_the_pace);
+            rows.push(row(&format!("backlog of {}", backlog.messages), [&rate, &share, ""]));
+            let fresh = backlog.fresh_ms;
+            rows.push(row("a fresh one meanwhile", ["", &in_ms(fresh.p50_ms), &in_ms(fresh.p99_ms)]));
+        }
+        if let Some(soak) = &self.soak {
+            let hooks = format!("{} hooks", soak.hooks);
+            rows.push(row(
+                &format!("soak, {} min", soak.minutes),
+                [&hooks, &format!("{} told", soak.told), ""],
+            ));
+            let (first, last) = (format!("{} MiB", soak.first_mib), format!("{} MiB", soak.last_mib));
+            rows.push(row("  memory", [&first, &last, &format!("{} KiB/min", soak.kib_a_minute)]));
+            let (first, last) = (soak.first_handles.to_string(), soak.last_handles.to_string());
+            rows.push(row("  handles", [&first, &last, ""]));
         }
         rows.concat() + &self.ratios()
     }

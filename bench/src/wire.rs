@@ -43,7 +43,7 @@ pub async fn run(
     let address = format!("{}/webhook/yclients/{}", product.url, salon.hook_key);
     let mut took = Vec::new();
     for place in 0..WARM_UP + hooks {
-        let body = booking(salon.salon_id, FIRST_RECORD + place, &client(place % CLIENTS))?;
+        let body = booking(salon.salon_id, FIRST_RECORD + place, &client(place % CLIENTS), 72)?;
         let posted = now_us()?;
         let answer = http.post(&address).header("content-type", "application/json").body(body).send().await?;
         anyhow::ensure!(answer.status().is_success(), "a hook was answered with {}", answer.status());
@@ -64,11 +64,11 @@ fn client(place: u64) -> String {
     format!("7962{place:07}")
 }
 
-/// The hook of a booking made now, for a visit in three days.
-fn booking(salon_id: i64, record: u64, phone: &str) -> anyhow::Result<String> {
+/// The hook of a booking made now, for a visit in so many hours.
+pub fn booking(salon_id: i64, record: u64, phone: &str, hours: i64) -> anyhow::Result<String> {
     let mut hook: Value = serde_json::from_str(&load::body(salon_id, record))?;
     let now = chrono::Utc::now().with_timezone(&chrono_tz::Europe::Moscow);
-    let visit = now + chrono::Duration::days(3);
+    let visit = now + chrono::Duration::hours(hours);
     let data = &mut hook["data"];
     data["date"] = json!(visit.format("%Y-%m-%d %H:%M:%S").to_string());
     data["datetime"] = json!(visit.format("%Y-%m-%dT%H:%M:%S%:z").to_string());
@@ -97,7 +97,7 @@ async fn first_message(http: &reqwest::Client, whatsapp: &str, since: u64) -> an
     }
 }
 
-fn now_us() -> anyhow::Result<u64> {
+pub fn now_us() -> anyhow::Result<u64> {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?;
     Ok(u64::try_from(since.as_micros())?)
 }

@@ -31,6 +31,7 @@ pub(super) async fn history(
         last_at: None,
         busy_until: UnixMs(0),
         locked_until: None,
+        locks: 0,
         breaker: Breaker::default(),
     });
     let most = rules.pacing.new_chats.iter().copied().max().unwrap_or(1);
@@ -80,7 +81,9 @@ pub(super) async fn tried(
 /// WhatsApp took a message: its client is no stranger any more, and whatever failed before is over.
 pub(super) async fn taken(conn: &mut Conn, id: &TenantId, peer: &str) -> Result<(), Error> {
     pace::mark_worked(conn, id).await?;
-    chat::warm(conn, id, peer).await?;
+    if chat::warm(conn, id, peer).await? {
+        pace::forget_locks(conn, id).await?;
+    }
     Ok(())
 }
 
@@ -108,8 +111,10 @@ pub(super) async fn locked(
     peer: &str,
     now: UnixMs,
 ) -> Result<(), Error> {
-    let until = now.plus_ms(rules.pacing.rest_ms);
-    tracing::warn!(tenant.id = %id, hours = rules.pacing.rest_ms / 3_600_000, "WhatsApp lets the number begin no new chat");
+    let locks = pace::find(conn, id).await?.map_or(0, |row| row.locks);
+    let rest = rules.pacing.lock_ms(locks);
+    let until = now.plus_ms(rest);
+    tracing::warn!(tenant.id = %id, hours = rest / 3_600_000, "WhatsApp lets the number begin no new chat");
     pace::set_lock(conn, id, until).await?;
     chat::cool(conn, id, peer).await?;
     metrics::counter!("salonbridge_reach_out_locks_total").increment(1);

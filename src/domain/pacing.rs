@@ -106,6 +106,14 @@ impl Pacing {
         now.since(since).max(0) / DAY_MS + 1
     }
 
+    /// How long no stranger is written to, when WhatsApp refused so many times before: nobody says how long it holds, so it is
+    /// asked by one message, an hour later, then two, and so on up to the longest rest.
+    #[must_use]
+    pub fn lock_ms(&self, locks: i64) -> i64 {
+        let doubled = u32::try_from(locks).unwrap_or(u32::MAX).min(16);
+        HOUR_MS.saturating_mul(1 << doubled).min(self.rest_ms)
+    }
+
     /// How many chats may be begun in 24 hours.
     #[must_use]
     pub fn new_chats_at(&self, since: UnixMs, now: UnixMs) -> i64 {

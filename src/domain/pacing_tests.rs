@@ -124,6 +124,13 @@ fn a_lock_of_whatsapp_holds_strangers_and_nobody_else_whatever_the_rules() {
 }
 
 #[test]
+fn a_lock_is_asked_after_more_and_more_seldom() {
+    let hours: Vec<i64> = (0..8).map(|locks| rules().lock_ms(locks) / HOUR_MS).collect();
+    assert_eq!(hours, [1, 2, 4, 8, 16, 24, 24, 24]);
+    assert_eq!(rules().lock_ms(i64::MAX), 24 * HOUR_MS);
+}
+
+#[test]
 fn the_salons_own_number_is_written_to_at_any_time() {
     let busy = Number { last_at: Some(NOW), busy_until: NOW.plus_ms(DAY_MS), ..number(0) };
     let own = Waiting { is_own: true, is_cold: true, client_at: Some(NOW), ..message() };

@@ -10,14 +10,16 @@ use crate::kernel::id::TenantId;
 
 const FIND: &str = "SELECT * FROM pace WHERE tenant_id = $1";
 /// Another number has another history; the same one, linked again, keeps its own.
-const SET_NUMBER: &str = "INSERT INTO pace (tenant_id, phone_hash, since_at, busy_until_at, failures) VALUES ($1, $2, $3, 0, 0) \
+const SET_NUMBER: &str = "INSERT INTO pace (tenant_id, phone_hash, since_at, busy_until_at, locks, failures) VALUES ($1, $2, $3, 0, 0, 0) \
      ON CONFLICT (tenant_id) DO UPDATE SET phone_hash = excluded.phone_hash, since_at = excluded.since_at, last_at = NULL, \
-     busy_until_at = 0, locked_until_at = NULL, failures = 0, failing_since_at = NULL, rests_until_at = NULL \
+     busy_until_at = 0, locked_until_at = NULL, locks = 0, failures = 0, failing_since_at = NULL, rests_until_at = NULL \
      WHERE pace.phone_hash <> excluded.phone_hash";
-const MARK_TRIED: &str = "INSERT INTO pace (tenant_id, phone_hash, since_at, last_at, busy_until_at, failures) \
-     VALUES ($1, '', $2, $2, $3, 0) ON CONFLICT (tenant_id) DO UPDATE SET last_at = excluded.last_at, \
+const MARK_TRIED: &str = "INSERT INTO pace (tenant_id, phone_hash, since_at, last_at, busy_until_at, locks, failures) \
+     VALUES ($1, '', $2, $2, $3, 0, 0) ON CONFLICT (tenant_id) DO UPDATE SET last_at = excluded.last_at, \
      busy_until_at = excluded.busy_until_at";
-const SET_LOCK: &str = "UPDATE pace SET locked_until_at = $2 WHERE tenant_id = $1";
+const SET_LOCK: &str = "UPDATE pace SET locked_until_at = $2, locks = locks + 1 WHERE tenant_id = $1";
+const FORGET_LOCKS: &str =
+    "UPDATE pace SET locked_until_at = NULL, locks = 0 WHERE tenant_id = $1 AND locks > 0";
 const RESTART: &str = "UPDATE pace SET since_at = $2 WHERE tenant_id = $1";
 const SET_BREAKER: &str =
     "UPDATE pace SET failures = $2, failing_since_at = $3, rests_until_at = $4 WHERE tenant_id = $1";
@@ -26,7 +28,8 @@ const MARK_WORKED: &str = "UPDATE pace SET failures = 0, failing_since_at = NULL
      WHERE tenant_id = $1 AND failures > 0";
 const DELETE: &str = "DELETE FROM pace WHERE tenant_id = $1";
 
-pub const SQL: &[&str] = &[FIND, SET_NUMBER, MARK_TRIED, SET_LOCK, RESTART, SET_BREAKER, MARK_WORKED, DELETE];
+pub const SQL: &[&str] =
+    &[FIND, SET_NUMBER, MARK_TRIED, SET_LOCK, FORGET_LOCKS, RESTART, SET_BREAKER, MARK_WORKED, DELETE];
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PaceRow {
@@ -34,6 +37,7 @@ pub struct PaceRow {
     pub last_at: Option<UnixMs>,
     pub busy_until: UnixMs,
     pub locked_until: Option<UnixMs>,
+    pub locks: i64,
     pub breaker: Breaker,
 }
 
@@ -43,6 +47,7 @@ struct Raw {
     last_at: Option<i64>,
     busy_until_at: i64,
     locked_until_at: Option<i64>,
+    locks: i64,
     failures: i64,
     failing_since_at: Option<i64>,
     rests_until_at: Option<i64>,
@@ -55,6 +60,7 @@ impl From<Raw> for PaceRow {
             last_at: raw.last_at.map(UnixMs),
             busy_until: UnixMs(raw.busy_until_at),
             locked_until: raw.locked_until_at.map(UnixMs),
+            locks: raw.locks,
             breaker: Breaker {
                 failures: raw.failures,
                 since: raw.failing_since_at.map(UnixMs),
@@ -93,9 +99,15 @@ pub async fn mark_tried(
     Ok(())
 }
 
-/// Until when WhatsApp lets the number begin no chat.
+/// Until when WhatsApp lets the number begin no chat, as far as we can tell; once more than before.
 pub async fn set_lock(conn: &mut Conn, tenant: &TenantId, until: UnixMs) -> Result<(), Error> {
     on!(conn, c => sqlx::query(SET_LOCK).bind(tenant.as_str()).bind(until.0).execute(c).await.map(drop))?;
+    Ok(())
+}
+
+/// A stranger took a message: whatever WhatsApp had against it is over.
+pub async fn forget_locks(conn: &mut Conn, tenant: &TenantId) -> Result<(), Error> {
+    on!(conn, c => sqlx::query(FORGET_LOCKS).bind(tenant.as_str()).execute(c).await.map(drop))?;
     Ok(())
 }
 

@@ -28,6 +28,7 @@ async fn a_number_keeps_its_history_and_another_one_begins_anew(db: Db) {
         last_at: Some(NOW.plus_ms(1)),
         busy_until: NOW.plus_secs(36),
         locked_until: Some(NOW.plus_secs(99)),
+        locks: 1,
         breaker: BROKEN,
     };
     assert_eq!(before, expected);
@@ -41,6 +42,7 @@ async fn a_number_keeps_its_history_and_another_one_begins_anew(db: Db) {
         last_at: None,
         busy_until: UnixMs(0),
         locked_until: None,
+        locks: 0,
         breaker: Breaker::default(),
     };
     assert_eq!(row(&db, &iris).await, fresh);
@@ -57,6 +59,10 @@ async fn what_is_written_of_one_salon_is_of_no_other(db: Db) {
     done!(db, c => set_breaker(c, &iris, BROKEN));
     done!(db, c => restart(c, &iris, NOW.plus_secs(1)));
     assert_eq!(row(&db, &rose).await, untouched);
+    done!(db, c => set_lock(c, &rose, NOW.plus_secs(99)));
+    done!(db, c => forget_locks(c, &iris));
+    assert_eq!((row(&db, &iris).await.locks, row(&db, &iris).await.locked_until), (0, None));
+    assert_eq!(row(&db, &rose).await.locks, 1);
     done!(db, c => set_breaker(c, &rose, BROKEN));
     done!(db, c => mark_worked(c, &iris));
     assert_eq!(row(&db, &rose).await.breaker, BROKEN);
