@@ -164,8 +164,8 @@ impl Record {
     }
 
     /// Whether a payload says something else than we know, and nobody can tell by their times which of them is so. The CRM's times
-    /// have a resolution of a second and its hooks come in any order; and a deletion may come without a time, before the creation
-    /// itself, so that none but the CRM may undo it.
+    /// have a resolution of a second and its hooks come in any order; a part of a record comes without any, and perhaps late; and a
+    /// deletion may come without a time, before the creation itself, so that none but the CRM may undo it.
     #[must_use]
     pub fn contradicts(&self, other: &Self) -> bool {
         fn differ<T: PartialEq>(one: &Field<T>, other: &Field<T>) -> bool {
@@ -173,9 +173,10 @@ impl Record {
         }
         let phones = |record: &Self| record.client.value().map(|client| client.phone.clone());
         let undoes = self.is_deleted() && other.deleted == Field::Is(false);
+        let is_timeless = other.changed_at.is_none() && !other.is_deleted();
         let of_one_moment = self.changed_at.is_some() && self.changed_at == other.changed_at;
         undoes
-            || of_one_moment
+            || (of_one_moment || is_timeless)
                 && (differ(&self.starts, &other.starts)
                     || differ(&self.deleted, &other.deleted)
                     || differ(&self.master, &other.master)
@@ -265,7 +266,12 @@ mod tests {
         let nothing = Record { changed_at: Some(UnixMs(1_000)), ..Record::unknown(RecordId(1)) };
         assert!(!said(15, 1_000).contradicts(&nothing), "what says nothing contradicts nothing");
         let timeless = Record { changed_at: None, ..said(16, 0) };
-        assert!(!said(15, 1_000).contradicts(&timeless), "sent after all that had come before");
+        assert!(
+            said(15, 1_000).contradicts(&timeless),
+            "nobody can tell whether it was sent after all that came before it"
+        );
+        let repeated = Record { changed_at: None, ..said(15, 1_000) };
+        assert!(!said(15, 1_000).contradicts(&repeated), "it says what is known");
         let gone = Record { deleted: Field::Is(true), ..Record::unknown(RecordId(1)) };
         let there = Record { deleted: Field::Is(false), ..said(15, 9_000) };
         assert!(

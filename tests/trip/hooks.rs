@@ -71,6 +71,33 @@ async fn partial_hooks_are_merged_and_read_again_where_they_do_not_suffice() {
     salon.world.stop().await;
 }
 
+/// A part of a record says no time. One that was on its way for long would take back what came since, and silently: the client
+/// knows that state already.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_part_that_comes_late_takes_nothing_back() {
+    let rules = "settle_ms = 1500\npacing.is_on = false".to_owned();
+    let salon = Salon::active_with([("SALONBRIDGE_RULES", rules)]).await;
+    let path = salon.hook_path().await;
+    let record: i64 = salon.trip().book().await.expect("booked").parse().expect("a number");
+    salon.told(1).await;
+    let known = salon.crm("GET", &format!("/admin/records/{record}"), Value::Null).await;
+    salon
+        .crm("PATCH", &format!("/admin/records/{record}"), json!({"datetime": demo_trip::visit_time(5, 11)}))
+        .await;
+    salon
+        .until("the move was heard", async || {
+            let log = salon.crm("GET", &format!("/admin/hooks?resource_id={record}"), Value::Null).await;
+            let hooks = log["hooks"].as_array().cloned().unwrap_or_default();
+            hooks.iter().any(|hook| hook["event"] == "update" && hook["status"] == 200)
+        })
+        .await;
+    let mut late: Value = serde_json::from_str(&salon.hook(record, "update", json!({}))).expect("JSON");
+    late["data"] = json!({"id": record, "date": known["date"], "datetime": known["datetime"]});
+    assert_eq!(salon.post(&path, late.to_string()).await, 200);
+    assert!(salon.told(2).await[1].contains("11:00"), "the journal was asked which of the two is so");
+    salon.world.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn there_and_back_within_the_settle_window_says_nothing() {
     let salon = Salon::active().await;
