@@ -6,6 +6,7 @@ use std::sync::{PoisonError, RwLock};
 use super::App;
 use super::error::Error;
 use super::intake::hash_hook_key;
+use crate::domain::tenant::TenantState;
 use crate::kernel::clock::UnixMs;
 use crate::kernel::crm_id::SalonId;
 use crate::kernel::id::TenantId;
@@ -66,4 +67,13 @@ pub async fn find(app: &App, hook_key: &str) -> Result<Addressee, Error> {
     let addressee = Addressee { tenant, salon };
     app.addresses.remember(hash, addressee.clone(), now);
     Ok(addressee)
+}
+
+/// The salon that has this number with YClients; `NotFound` when it is not installed.
+pub async fn of_salon(app: &App, salon: SalonId) -> Result<Addressee, Error> {
+    let found = tenant::find_by_salon(&mut app.db.read().await?, salon).await?.ok_or(Error::NotFound)?.tenant;
+    if found.state == TenantState::Uninstalled {
+        return Err(Error::NotFound);
+    }
+    Ok(Addressee { tenant: found.id, salon })
 }

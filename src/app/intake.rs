@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::addresses::Addressee;
 use super::error::Error;
 use super::{App, enqueue};
+use crate::kernel::crm_id::SalonId;
 use crate::kernel::failpoint::{Mistake, failpoint, planted};
 use crate::kernel::id::InboxId;
 use crate::kernel::pack::pack;
@@ -65,6 +66,20 @@ pub fn is_signed(app: &App, body: &[u8], signature: Option<&str>) -> bool {
 fn signs(secret: &Secret, body: &[u8], signature: Option<&str>) -> bool {
     let expected = hex::encode(hmac_sha256(secret.expose().as_bytes(), body));
     signature.is_some_and(|given| same(expected.as_bytes(), given.trim().to_ascii_lowercase().as_bytes()))
+}
+
+/// The one salon that all hooks of a body are about; `None` when they do not say, or are of several.
+#[must_use]
+pub fn salon_of(body: &[u8]) -> Option<SalonId> {
+    let hooks = webhook::parse(body).ok()?;
+    let first = hooks.first()?.company_id?;
+    hooks.iter().all(|hook| hook.company_id == Some(first)).then_some(first)
+}
+
+/// Whether hooks may come to an address that is everybody's: only where a signature says who sent them.
+#[must_use]
+pub fn takes_signed(app: &App) -> bool {
+    app.settings.webhook_secret.is_some()
 }
 
 /// Keeps what a salon's address received. Returns after the commit.

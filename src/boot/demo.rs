@@ -160,6 +160,7 @@ fn demo_env(env: &Env, folder: &std::path::Path, product: &str, crm: &str, wa: &
                 "SALONBRIDGE_ALERT_URL",
                 "SALONBRIDGE_OPERATOR_TOKEN",
                 "SALONBRIDGE_TENANTS_DIR",
+                "YCLIENTS_WEBHOOK_SECRET",
             ]
             .contains(&name.as_str())
         })

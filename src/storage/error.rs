@@ -70,7 +70,8 @@ impl Error {
 impl Fault for Error {
     fn retry(&self) -> Retry {
         match self {
-            Self::Unavailable(_) => Retry::Backoff,
+            // Whoever was not quick enough finds what the other one wrote.
+            Self::Unavailable(_) | Self::Conflict(_) => Retry::Backoff,
             _ => Retry::Never,
         }
     }

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::error;
 use super::state::{Visit, WebState, header};
-use crate::app::addresses;
+use crate::app::addresses::{self, Addressee};
 use crate::app::intake::{self, Accepted};
 
 /// `POST /webhook/yclients/{key}` and `/webhook/events/{key}`
@@ -21,7 +21,23 @@ pub async fn accept(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    let answer = take(&state, &key, &headers, &body).await;
+    answered(take(&state, &key, &headers, &body).await, &visit)
+}
+
+/// `POST /api/v1/yclients/webhook`: one address for all salons, told apart by the `company_id` in the body. Anybody can know it, so
+/// it is there only where a secret was agreed, and every body must carry its signature.
+pub async fn accept_signed(
+    State(state): State<WebState>,
+    visit: Visit,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    answered(take_signed(&state, &headers, &body).await, &visit)
+}
+
+type Taken = Result<(StatusCode, &'static str), crate::app::Error>;
+
+fn answered(answer: Taken, visit: &Visit) -> Response {
     let outcome = match &answer {
         Ok((_, outcome)) => outcome,
         Err(e) if error::status(e).is_server_error() => "failed",
@@ -36,19 +52,36 @@ pub async fn accept(
     }
 }
 
-async fn take(
-    state: &WebState,
-    key: &str,
-    headers: &HeaderMap,
-    body: &Bytes,
-) -> Result<(StatusCode, &'static str), crate::app::Error> {
+async fn take(state: &WebState, key: &str, headers: &HeaderMap, body: &Bytes) -> Taken {
     let to = addresses::find(&state.app, key).await?;
-    let signature = header(headers, "x-yclients-signature");
-    if !intake::is_signed(&state.app, body, Some(&signature)) {
+    if !is_signed(state, headers, body) {
         tracing::warn!(tenant.id = %to.tenant, "a hook without the signature that YCLIENTS_WEBHOOK_SECRET asks for was refused");
         return Ok((StatusCode::UNAUTHORIZED, "wrong_signature"));
     }
-    Ok(match intake::accept(&state.app, &to, body).await? {
+    keep(state, &to, body).await
+}
+
+async fn take_signed(state: &WebState, headers: &HeaderMap, body: &Bytes) -> Taken {
+    if !intake::takes_signed(&state.app) {
+        return Ok((StatusCode::NOT_FOUND, "no_webhook_secret"));
+    }
+    if !is_signed(state, headers, body) {
+        tracing::warn!(
+            "a hook to the address of all salons without the signature of YCLIENTS_WEBHOOK_SECRET was refused"
+        );
+        return Ok((StatusCode::UNAUTHORIZED, "wrong_signature"));
+    }
+    let Some(salon) = intake::salon_of(body) else { return Ok((StatusCode::BAD_REQUEST, "not_a_hook")) };
+    let to = addresses::of_salon(&state.app, salon).await?;
+    keep(state, &to, body).await
+}
+
+fn is_signed(state: &WebState, headers: &HeaderMap, body: &Bytes) -> bool {
+    intake::is_signed(&state.app, body, Some(&header(headers, "x-yclients-signature")))
+}
+
+async fn keep(state: &WebState, to: &Addressee, body: &Bytes) -> Taken {
+    Ok(match intake::accept(&state.app, to, body).await? {
         Accepted::Stored(_) => (StatusCode::OK, "stored"),
         Accepted::NotAHook => (StatusCode::BAD_REQUEST, "not_a_hook"),
     })

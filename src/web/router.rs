@@ -30,6 +30,7 @@ pub fn router(app: Arc<App>, settings: WebSettings) -> Router {
         // YClients
         .route("/webhook/yclients/{key}", post(hooks::accept))
         .route("/webhook/events/{key}", post(hooks::accept))
+        .route("/api/v1/yclients/webhook", post(hooks::accept_signed))
         .route("/marketplace/webhook", post(marketplace::lifecycle))
         // the connect page by hand
         .route("/marketplace/callback/prepare", post(marketplace::prepare))

@@ -1,6 +1,7 @@
 //! What YClients may post, good and bad, and what becomes of it.
 
 use salonbridge::boot::demo_trip;
+use salonbridge::kernel::secret::hmac_sha256;
 use salonbridge::storage::Db;
 use serde_json::{Value, json};
 
@@ -285,4 +286,32 @@ async fn a_hook_that_no_table_can_hold_drags_no_other_down() {
         salon.told(1).await;
         salon.world.stop().await;
     }
+}
+
+/// One address for all salons, told apart by what the body says: only for those who sign.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_address_of_all_salons_takes_what_is_signed_and_of_a_salon_that_is_here() {
+    const ADDRESS: &str = "/api/v1/yclients/webhook";
+    let secret = "a secret that both sides know, and nobody else";
+    let sign = |body: &str| hex::encode(hmac_sha256(secret.as_bytes(), body.as_bytes()));
+    let open = Salon::active().await;
+    assert_eq!(open.post(ADDRESS, open.hook(51, "create", json!({}))).await, 404, "no secret was agreed");
+    open.world.stop().await;
+
+    let salon = Salon::active_with([("YCLIENTS_WEBHOOK_SECRET", secret.to_owned())]).await;
+    let post = async |body: String, signature: String| {
+        let asked = salon.http.post(salon.url(ADDRESS)).header("x-yclients-signature", signature).body(body);
+        asked.send().await.expect("an answer").status().as_u16()
+    };
+    let hook = salon.hook(52, "create", json!({}));
+    assert_eq!(salon.post(ADDRESS, hook.clone()).await, 401, "unsigned");
+    assert_eq!(post(hook.clone(), sign("another body")).await, 401);
+    let foreign = hook.replace(&demo_trip::SALON.to_string(), "424242");
+    assert_eq!(post(foreign.clone(), sign(&foreign)).await, 404, "no salon of ours");
+    assert_eq!(post("[]".to_owned(), sign("[]")).await, 400);
+    assert_eq!(post(hook.clone(), sign(&hook)).await, 200);
+    salon.told(1).await;
+    // The salon's own address asks for the signature as well; the sandbox's hooks have none.
+    assert_eq!(salon.post(&salon.hook_path().await, hook).await, 401);
+    salon.world.stop().await;
 }
