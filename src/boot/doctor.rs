@@ -146,8 +146,11 @@ async fn yclients(config: &Config) -> bool {
         Err(problem) => return report(false, "YClients", &problem.to_string()),
     };
     // Salon 1 is nobody's: "not installed" is the answer of a marketplace that knows our token and application.
-    match crm.connection(SalonId(1)).await {
-        Ok(_) => report(true, "YClients", "reached; it knows our token and our application"),
+    match asked(async || crm.connection(SalonId(1)).await).await {
+        Ok(_) => {
+            report(true, "YClients", "reached; it knows our token and our application")
+                && system_user(config, &crm).await
+        }
         Err(yclients::Error::Unauthorised) => {
             report(false, "YClients", "it does not accept YCLIENTS_PARTNER_TOKEN")
         }
@@ -155,6 +158,35 @@ async fn yclients(config: &Config) -> bool {
             report(false, "YClients", "YCLIENTS_APPLICATION_ID is not an application of this token")
         }
         Err(error) => report(false, "YClients", &format!("{error}. Check YCLIENTS_API_URL and the network")),
+    }
+}
+
+/// Asks, and once more where it was too much at once: a product that runs at this address calls as well. The second waits its turn.
+async fn asked<T>(call: impl AsyncFn() -> Result<T, yclients::Error>) -> Result<T, yclients::Error> {
+    match call().await {
+        Err(yclients::Error::Throttled(_)) => call().await,
+        answer => answer,
+    }
+}
+
+/// Whether what salons let their system user see can be seen.
+async fn system_user(config: &Config, crm: &YclientsApi) -> bool {
+    const WHAT: &str = "YClients user";
+    if config.user_token.is_none() {
+        return report(
+            true,
+            WHAT,
+            "YCLIENTS_USER_TOKEN is not set: salons can be installed, their records cannot be read",
+        );
+    }
+    match asked(async || crm.count_own_salons().await).await {
+        Ok(salons) => report(true, WHAT, &format!("accepted; salons it may look into: {salons}")),
+        Err(yclients::Error::Unauthorised) => report(
+            false,
+            WHAT,
+            "it does not accept YCLIENTS_USER_TOKEN. A token changes with its user's password: take the one in the application's settings",
+        ),
+        Err(error) => report(false, WHAT, &format!("{error}. Try again in a minute")),
     }
 }
 

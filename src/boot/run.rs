@@ -172,6 +172,7 @@ impl Running {
     /// Stops listening and claiming, lets running work end within the grace period, then closes sessions and database.
     pub async fn stop(self) {
         self.stop.cancel();
+        self.app.crm.close();
         self.tasks.close();
         if tokio::time::timeout(self.grace, self.tasks.wait()).await.is_err() {
             tracing::warn!("some work did not end in time; it is taken up again at the next start");

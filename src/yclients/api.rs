@@ -10,6 +10,7 @@ use reqwest::redirect::Policy;
 use reqwest::{Method, Response, StatusCode};
 use serde_json::Value;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use super::envelope::{self, Answer, Expect};
 use super::error::Error;
@@ -60,6 +61,8 @@ pub enum BadSettings {
 pub struct YclientsApi {
     http: reqwest::Client,
     pace: Arc<dyn Pace>,
+    /// Whoever still waits for a turn then waits in vain: a stop would wait along.
+    closing: CancellationToken,
     urgency: Urgency,
     base: Arc<str>,
     as_partner: HeaderValue,
@@ -138,6 +141,7 @@ impl YclientsApi {
         Ok(Self {
             http: builder.build().map_err(|_| BadSettings::Tls)?,
             pace,
+            closing: CancellationToken::new(),
             urgency: Urgency::Urgent,
             base: base.into(),
             as_partner: header(&format!("Bearer {partner}"))?,
@@ -152,6 +156,11 @@ impl YclientsApi {
         Self { urgency: Urgency::Background, ..self.clone() }
     }
 
+    /// No call begins from now on; those that began may end.
+    pub fn close(&self) {
+        self.closing.cancel();
+    }
+
     /// The application's id in the marketplace.
     #[must_use]
     pub fn application_id(&self) -> i64 {
@@ -160,7 +169,8 @@ impl YclientsApi {
 
     /// Waits for a turn, calls, reads the answer, and leaves one line and two numbers behind.
     pub(super) async fn send(&self, call: Call) -> Result<Answer, Error> {
-        self.pace.take(call.salon.map_or(0, |salon| salon.0), self.urgency).await;
+        let turn = self.pace.take(call.salon.map_or(0, |salon| salon.0), self.urgency);
+        self.closing.run_until_cancelled(turn).await.ok_or(Error::Closing)?;
         let (route, method, salon) = (call.route, call.method.clone(), call.salon.map_or(0, |id| id.0));
         let started = Instant::now();
         failpoint!("yclients.before_call");

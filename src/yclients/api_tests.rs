@@ -98,6 +98,26 @@ fn client(base_url: &str) -> (YclientsApi, Arc<NoPace>) {
     (YclientsApi::new(settings(base_url), pace.clone()).expect("a client"), pace)
 }
 
+/// A pace whose turns are all given.
+struct Never;
+
+#[async_trait::async_trait]
+impl Pace for Never {
+    async fn take(&self, _: i64, _: Urgency) {
+        std::future::pending().await
+    }
+}
+
+#[tokio::test]
+async fn who_waits_for_a_turn_when_the_program_stops_does_not_hold_it_up() {
+    let crm = YclientsApi::new(settings("http://127.0.0.1:9"), Arc::new(Never)).expect("a client");
+    let background = crm.in_background();
+    let (answer, ()) = tokio::join!(background.services(SALON), async { crm.close() });
+    let refused = answer.expect_err("it never had its turn");
+    assert!(matches!(refused, Error::Closing), "{refused}");
+    assert_eq!(refused.retry(), Retry::Backoff, "the next start takes it up");
+}
+
 #[tokio::test]
 async fn marketplace_calls_carry_the_partner_alone_and_rest_calls_both() {
     let crm = Crm::saying(200, fixtures::text("marketplace_status_active.json")).await;

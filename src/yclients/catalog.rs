@@ -60,6 +60,14 @@ pub struct WorkDay {
 }
 
 impl YclientsApi {
+    /// How many salons the system user may look into.
+    pub async fn count_own_salons(&self) -> Result<usize, Error> {
+        let mut call = Call::get("/companies", "/api/v1/companies".to_owned());
+        call.query = vec![("my", "1".to_owned())];
+        let answer = self.send(call).await?;
+        Ok(wire::list(&answer.data).ok_or(Error::Malformed("a list that is no list"))?.len())
+    }
+
     /// The salon itself, with its booking forms.
     pub async fn company(&self, salon: SalonId) -> Result<Company, Error> {
         let mut call = Call::get("/company/{salon}", format!("/api/v1/company/{salon}/")).of(salon);

@@ -44,6 +44,9 @@ pub enum Error {
     /// An answer that is not what the method promises: not JSON, half of it, too long, or without what matters.
     #[error("YClients answered something unreadable: {0}")]
     Malformed(&'static str),
+    /// We did not ask: the program ends.
+    #[error("YClients was not asked, for the program is stopping")]
+    Closing,
 }
 
 fn names(fields: &[FieldError]) -> String {
@@ -65,6 +68,7 @@ impl Error {
             Self::Unreachable(_) => "unreachable",
             Self::Upstream(_) => "upstream",
             Self::Malformed(_) => "malformed",
+            Self::Closing => "closing",
         }
     }
 
@@ -84,6 +88,7 @@ impl Fault for Error {
             | Self::Unreachable(_)
             | Self::Upstream(_)
             | Self::Malformed(_)
+            | Self::Closing
             | Self::Unauthorised
             | Self::LicenceExpired => Retry::Backoff,
             Self::Forbidden(_) | Self::NotFound | Self::Rejected { .. } => Retry::Never,

@@ -60,6 +60,7 @@ mod picture;
 mod server;
 mod socket;
 mod wire;
+mod words;
 
 use std::future::IntoFuture as _;
 use std::sync::Arc;

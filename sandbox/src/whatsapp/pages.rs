@@ -13,7 +13,7 @@ use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
-use chrono::{Local, TimeZone as _};
+use chrono::{Local, TimeZone as _, Utc};
 use futures::{Stream, StreamExt as _};
 use serde::Deserialize;
 use tokio::sync::broadcast::error::RecvError;
@@ -22,6 +22,7 @@ use super::World;
 use super::admin::{await_link, find, number, type_code};
 use super::phone::book::{Chat, Direction, Entry, Status};
 use super::phone::{Card, NewPhone as Settings, Phone};
+use super::words;
 
 /// Nothing from elsewhere, nothing inline; other pages on this machine may show a phone in a frame.
 const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; \
@@ -99,7 +100,7 @@ struct ChatLine {
     with: String,
     title: String,
     last: String,
-    time: String,
+    time: Moment,
     unread: usize,
 }
 
@@ -108,7 +109,7 @@ struct Bubble {
     ours: bool,
     text: String,
     quoted: Option<String>,
-    time: String,
+    time: Moment,
     ticks: &'static str,
     /// Which device wrote it, where that is not the phone.
     from_companion: bool,
@@ -191,13 +192,13 @@ async fn scan(State(world): State<World>, Path(written): Path<String>, Form(form
         Ok(outcome) => await_link(outcome).await,
         Err(error) => Err(error),
     };
-    told(&written, outcome.map(|_| "Устройство связано").map_err(|error| error.to_string()))
+    told(&written, outcome.map(|_| "Устройство связано").map_err(|error| words::of_link(&error)))
 }
 
 async fn code(State(world): State<World>, Path(written): Path<String>, Form(form): Form<Typed>) -> Response {
     let Ok(handset) = find(&world, &written) else { return missing() };
     let outcome = type_code(&handset, form.code).await;
-    told(&written, outcome.map(|_| "Устройство связано").map_err(|error| error.to_string()))
+    told(&written, outcome.map(|_| "Устройство связано").map_err(|error| words::of_link(&error)))
 }
 
 #[derive(Deserialize)]
@@ -226,7 +227,9 @@ async fn send(
     }
     match handset.pick_up().send(&to, text, quoted, false) {
         Ok(_) => Redirect::to(&back).into_response(),
-        Err(error) => Redirect::to(&with_note(&format!("{back}&"), &error.to_string())).into_response(),
+        Err(error) => {
+            Redirect::to(&with_note(&format!("{back}&"), &words::of_sending(&error))).into_response()
+        }
     }
 }
 
@@ -318,7 +321,7 @@ fn name_of(phone: &Phone, chat: &str) -> String {
 fn chat_line(phone: &Phone, chat: Chat) -> ChatLine {
     ChatLine {
         title: name_of(phone, &chat.with),
-        time: clock(chat.last.timestamp),
+        time: Moment::of(chat.last.timestamp),
         last: chat.last.text.chars().take(60).collect(),
         with: chat.with,
         unread: chat.unread,
@@ -342,16 +345,27 @@ fn bubble(phone: &Phone, entry: Entry) -> Bubble {
         ours,
         quoted,
         ticks,
-        time: clock(entry.timestamp),
+        time: Moment::of(entry.timestamp),
         from_companion: ours && entry.device != 0,
         id: entry.id,
         text: entry.text,
     }
 }
 
-fn clock(unix_ms: u64) -> String {
-    let instant = i64::try_from(unix_ms).ok().and_then(|ms| Local.timestamp_millis_opt(ms).single());
-    instant.map(|it| it.format("%H:%M").to_string()).unwrap_or_default()
+/// A time as a clock shows it: this machine's, until the reader's browser puts its own there.
+struct Moment {
+    clock: String,
+    utc: String,
+}
+
+impl Moment {
+    fn of(unix_ms: u64) -> Self {
+        let at = i64::try_from(unix_ms).ok().and_then(|ms| Utc.timestamp_millis_opt(ms).single());
+        Self {
+            clock: at.map(|at| at.with_timezone(&Local).format("%H:%M").to_string()).unwrap_or_default(),
+            utc: at.map(|at| at.to_rfc3339()).unwrap_or_default(),
+        }
+    }
 }
 
 fn told(number: &str, outcome: Result<&str, String>) -> Response {

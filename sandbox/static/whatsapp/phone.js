@@ -1,6 +1,13 @@
 // Keeps what is shown fresh: the server says whose phone changed, the part that shows it is fetched anew.
 (() => {
   const parts = [...document.querySelectorAll("[data-live]")];
+  // The server's clock may stand in another zone than the reader's.
+  const ownClock = (part) => {
+    for (const time of part.querySelectorAll("time[datetime]")) {
+      const at = new Date(time.dateTime);
+      if (!Number.isNaN(at.getTime())) time.textContent = at.toTimeString().slice(0, 5);
+    }
+  };
   const toEnd = (part) => {
     const list = part.querySelector(".bubbles");
     if (list) list.scrollTop = list.scrollHeight;
@@ -13,11 +20,13 @@
       if (html === part.dataset.shown) return;
       part.dataset.shown = html;
       part.replaceChildren(...new DOMParser().parseFromString(html, "text/html").body.childNodes);
+      ownClock(part);
       toEnd(part);
     } catch {
       // The server is away; the event stream tries again by itself, and opens with a refresh.
     }
   };
+  parts.forEach(ownClock);
   parts.forEach(toEnd);
 
   if (parts.length) {
