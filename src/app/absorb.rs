@@ -26,18 +26,15 @@ const MOST_LOOKS: usize = 3;
 
 /// The job: absorbs all that waits for one resource.
 pub async fn absorb(app: &App, id: &TenantId, resource: &str, resource_id: i64) -> Result<(), Error> {
-    let waiting = {
-        let mut conn = app.db.read().await?;
-        inbox::list_waiting(&mut conn, id, resource, resource_id, MOST_AT_ONCE as i64).await?
-    };
-    match resource {
-        "record" => absorb_record(app, id, RecordId(resource_id), &waiting).await,
+    let taken = match resource {
+        "record" => absorb_record(app, id, RecordId(resource_id)).await?,
         "service" | "service_category" | "staff" | "schedule" => {
-            close(app, id, &waiting, "catalog", Some(enqueue::SYNC_CATALOG)).await
+            let waiting = list_waiting(app, id, resource, resource_id).await?;
+            close(app, id, &waiting, "catalog", Some(enqueue::SYNC_CATALOG)).await?
         }
-        _ => close(app, id, &waiting, "kept", None).await,
-    }?;
-    if waiting.len() < MOST_AT_ONCE {
+        _ => close(app, id, &list_waiting(app, id, resource, resource_id).await?, "kept", None).await?,
+    };
+    if taken < MOST_AT_ONCE {
         return Ok(());
     }
     let now = app.now();
@@ -48,6 +45,16 @@ pub async fn absorb(app: &App, id: &TenantId, resource: &str, resource_id: i64) 
     Ok(())
 }
 
+async fn list_waiting(
+    app: &App,
+    id: &TenantId,
+    resource: &str,
+    resource_id: i64,
+) -> Result<Vec<InboxRow>, Error> {
+    let mut conn = app.db.read().await?;
+    Ok(inbox::list_waiting(&mut conn, id, resource, resource_id, MOST_AT_ONCE as i64).await?)
+}
+
 /// Marks rows that need no decision of their own; `ring` starts what they call for.
 async fn close(
     app: &App,
@@ -55,7 +62,7 @@ async fn close(
     waiting: &[InboxRow],
     outcome: &str,
     ring: Option<&'static str>,
-) -> Result<(), Error> {
+) -> Result<usize, Error> {
     const CATALOG_DELAY_MS: i64 = 30_000;
     let now = app.now();
     let mut conn = app.db.begin().await?;
@@ -65,7 +72,8 @@ async fn close(
     if let Some(kind) = ring.filter(|_| !waiting.is_empty()) {
         enqueue::installation(&mut conn, kind, id, now.plus_ms(CATALOG_DELAY_MS), now).await?;
     }
-    Ok(conn.commit().await?)
+    conn.commit().await?;
+    Ok(waiting.len())
 }
 
 /// What is known of a record, and of what its client knows.
@@ -73,6 +81,8 @@ pub(super) struct Known {
     pub tenant: Tenant,
     pub key: DataKey,
     pub record: Record,
+    /// The sealed body that `record` was read from; '' when nothing was known.
+    pub body: String,
     pub told: Option<Told>,
     pub told_revision: i64,
     /// A hook has come for it; otherwise it is only looked at again.
@@ -113,6 +123,7 @@ async fn load(app: &App, id: &TenantId, record_id: RecordId, has_news: bool) -> 
         tenant,
         key,
         record,
+        body: row.map(|row| row.body).unwrap_or_default(),
         told,
         told_revision,
         has_news,
@@ -124,31 +135,30 @@ async fn load(app: &App, id: &TenantId, record_id: RecordId, has_news: bool) -> 
     Ok(Some(known))
 }
 
-/// Without hooks, a record that is known is looked at again: the salon's state or the clock may ask for something else now.
-async fn absorb_record(
-    app: &App,
-    id: &TenantId,
-    record_id: RecordId,
-    waiting: &[InboxRow],
-) -> Result<(), Error> {
+/// Without hooks, a record that is known is looked at again: the salon's state or the clock may ask for something else now. Says how
+/// many hooks were taken.
+async fn absorb_record(app: &App, id: &TenantId, record_id: RecordId) -> Result<usize, Error> {
     for _ in 0..MOST_LOOKS {
-        let Some(mut known) = load(app, id, record_id, !waiting.is_empty()).await? else { return Ok(()) };
+        // Anew each time: whoever was quicker has taken some.
+        let waiting = list_waiting(app, id, "record", record_id.0).await?;
+        let Some(mut known) = load(app, id, record_id, !waiting.is_empty()).await? else { return Ok(0) };
         failpoint!("absorb.read");
-        let outcomes = learn(&mut known, waiting)?;
+        let outcomes = learn(&mut known, &waiting)?;
         if is_unsure(app, &known) {
-            read_whole(app, &mut known).await?;
+            read_whole(app, &mut known, &waiting).await?;
         }
-        if write(app, &known, waiting, &outcomes).await? {
+        if write(app, &known, &waiting, &outcomes).await? {
             app.ring_for(enqueue::SEND);
-            return Ok(());
+            return Ok(waiting.len());
         }
     }
-    // Messages go out faster than we decide: what waits is taken up again when they have.
+    // Messages go out, or somebody absorbs, faster than we decide: what waits is taken up again when they have.
     let now = app.now();
     let mut conn = app.db.begin().await?;
     let later = enqueue::absorb_job(id, "record", record_id.0, now.plus_ms(enqueue::POLL_MS), now);
     job::enqueue(&mut conn, &later).await?;
-    Ok(conn.commit().await?)
+    conn.commit().await?;
+    Ok(0)
 }
 
 fn decide<'a>(app: &'a App, known: &Known, now: UnixMs) -> Decided<'a> {
@@ -179,15 +189,18 @@ fn is_unsure(app: &App, known: &Known) -> bool {
         || ((known.is_pieced || !known.has_news) && speaks(&decide(app, known, app.now())))
 }
 
-/// Decides and writes. `false`, and nothing is written, when the client was told something since `known` was loaded: a decision
-/// by what it knew before would leave it with a booking that is gone.
+/// Decides and writes. `false`, and nothing is written, when more was learnt of the record or its client was told something since
+/// `known` was loaded: a decision by what was known before would tell an older state last, or leave a client with a booking that
+/// is gone.
 async fn write(app: &App, known: &Known, waiting: &[InboxRow], outcomes: &[&str]) -> Result<bool, Error> {
     let now = app.now();
     let (id, record_id) = (&known.tenant.id, known.record.id);
     let decided = decide(app, known, now);
     let mut conn = app.db.begin().await?;
     // The record first, as everywhere, then its messages. From here on none of them can begin.
-    write_record(&mut conn, known, now).await?;
+    if !write_record(&mut conn, known, now).await? {
+        return Ok(false);
+    }
     let farewells = outbox::hold(&mut conn, id, record_id).await?;
     let row = records::find(&mut conn, id, record_id).await?;
     if told_of(&mut conn, &known.key, id, row.as_ref()).await? != (known.told.clone(), known.told_revision) {
@@ -229,13 +242,14 @@ fn learn(known: &mut Known, waiting: &[InboxRow]) -> Result<Vec<&'static str>, E
 }
 
 /// Asks the CRM for the record. One that is gone there is cancelled.
-async fn read_whole(app: &App, known: &mut Known) -> Result<(), Error> {
+async fn read_whole(app: &App, known: &mut Known, waiting: &[InboxRow]) -> Result<(), Error> {
     match app.crm.record(known.tenant.salon_id, known.record.id).await {
         Ok(Some(whole)) => {
             known.record.learn(whole);
             known.asked = Some(Key::CrmRead);
         }
         Ok(None) => {
+            is_believed_gone(app, known, waiting).await?;
             known.record.deleted = Field::Is(true);
             known.asked = Some(Key::CrmGone);
         }
@@ -250,7 +264,24 @@ async fn read_whole(app: &App, known: &mut Known) -> Result<(), Error> {
     Ok(())
 }
 
-async fn write_record(conn: &mut Conn, known: &Known, now: UnixMs) -> Result<(), Error> {
+/// "There is no such thing" is said of a record, of a salon that is hidden for a while, and by a copy of the CRM that has not heard
+/// of the record yet: only the first calls a visit off.
+async fn is_believed_gone(app: &App, known: &Known, waiting: &[InboxRow]) -> Result<(), Error> {
+    const NEWBORN_MS: i64 = 5_000;
+    let now = app.now();
+    if waiting.iter().any(|row| now.since(UnixMs(row.received_at)) < NEWBORN_MS) {
+        return Err(yclients::Error::Malformed("a record that was spoken of just now is not there").into());
+    }
+    match app.crm.company(known.tenant.salon_id).await {
+        Ok(_) => Ok(()),
+        Err(yclients::Error::NotFound) => {
+            Err(yclients::Error::Malformed("neither the record nor its salon is there").into())
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+async fn write_record(conn: &mut Conn, known: &Known, now: UnixMs) -> Result<bool, Error> {
     let record = &known.record;
     let sealed = known.key.seal("record", &record.id.to_string(), &serde_json::to_vec(record)?);
     let write = RecordWrite {
@@ -259,6 +290,7 @@ async fn write_record(conn: &mut Conn, known: &Known, now: UnixMs) -> Result<(),
         deleted: record.is_deleted(),
         changed_at: record.changed_at.unwrap_or(now),
         body: &sealed,
+        over: &known.body,
     };
     Ok(records::upsert(conn, &known.tenant.id, write, now).await?)
 }

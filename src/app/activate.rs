@@ -4,6 +4,7 @@
 
 use super::error::Error;
 use super::install::zone_named;
+use super::replan::replan_upcoming;
 use super::{App, alerts, bus::News, catalog, enqueue, tenant_in, tenants_of, why};
 use crate::domain::alert::AlertKind;
 use crate::domain::message::MessageKind;
@@ -24,10 +25,11 @@ const WELCOME_DEADLINE_MS: i64 = 24 * 3600 * 1000;
 
 /// A phone is linked: the installation goes on when the owner says that it is the right number, or by itself after a while.
 pub async fn phone_was_linked(app: &App, conn: &mut Conn, id: &TenantId, now: UnixMs) -> Result<(), Error> {
-    let moved =
-        tenant::set_state(conn, id, TenantState::PendingWhatsapp, TenantState::WhatsappConnected, now)
-            .await?;
-    if moved {
+    use TenantState::{Configuring, PendingWhatsapp, WhatsappConnected};
+    let moved = tenant::set_state(conn, id, PendingWhatsapp, WhatsappConnected, now).await?;
+    // A phone that was removed in the middle of it stopped the installation: with the next one it goes on.
+    let goes_on = matches!(tenant_in(app, conn, id).await?.tenant.state, WhatsappConnected | Configuring);
+    if moved || goes_on {
         let run_at = now.plus_ms(app.settings.confirm_wait_ms);
         enqueue::installation(conn, enqueue::CONFIGURE, id, run_at, now).await?;
     }
@@ -140,6 +142,8 @@ async fn become_active(app: &App, id: &TenantId) -> Result<(), Error> {
         return Ok(());
     }
     to_own_number(app, &key, &mut conn, id, MessageKind::Welcome, now).await?;
+    // One that was active before has something to say: what waited was withdrawn when it was disconnected.
+    replan_upcoming(&mut conn, id, now).await?;
     let fact = format!("activated:{now}", now = now.0);
     alerts::raise(&mut conn, id.as_str(), AlertKind::Activated, (&fact, ""), now).await?;
     conn.commit().await?;
@@ -202,6 +206,7 @@ async fn to_own_number(
         record: None,
         not_before: now,
         deadline: now.plus_ms(WELCOME_DEADLINE_MS),
+        nearest: now.plus_ms(WELCOME_DEADLINE_MS),
     };
     if let Some(planned) = outbox::plan(conn, id, &new, now).await? {
         why::note(conn, id, (None, Some(&planned)), Verb::Planned, kind, now).await?;

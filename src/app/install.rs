@@ -115,7 +115,7 @@ async fn write_visit(
     let fresh = is_fresh(connection, now);
     let mut conn = app.db.begin().await?;
     let (stored, is_new) = match tenant::find_by_salon(&mut conn, salon).await? {
-        None => (create(app, &mut conn, salon, profile, user, locale, now).await?, true),
+        None => create(app, &mut conn, salon, profile, user, locale, now).await?,
         Some(stored) => (stored, false),
     };
     let id = stored.tenant.id.clone();
@@ -201,6 +201,7 @@ async fn is_owner(app: &App, stored: &StoredTenant, user: Option<&Owner>) -> boo
         .is_some_and(|owner| owner.id == user.id)
 }
 
+/// A tenant for the salon, and whether it is this visit's.
 async fn create(
     app: &App,
     conn: &mut Conn,
@@ -209,7 +210,7 @@ async fn create(
     user: Option<&Owner>,
     locale: Locale,
     now: UnixMs,
-) -> Result<StoredTenant, Error> {
+) -> Result<(StoredTenant, bool), Error> {
     let id = TenantId::new(now);
     let keys = fresh_keys(app, &id, user)?;
     let new = Tenant {
@@ -227,11 +228,11 @@ async fn create(
         gone_at: None,
     };
     if tenant::insert(conn, &new, &keys).await? {
-        return Ok(StoredTenant { tenant: new, keys });
+        return Ok((StoredTenant { tenant: new, keys }, true));
     }
     // Two visits at once: the other one was first, and is the one that counts.
     app.keys.forget(&new.id);
-    tenant::find_by_salon(conn, salon).await?.ok_or(Error::NotFound)
+    Ok((tenant::find_by_salon(conn, salon).await?.ok_or(Error::NotFound)?, false))
 }
 
 /// New keys for a tenant: data key, API key, webhook address.

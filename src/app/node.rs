@@ -200,6 +200,7 @@ pub async fn look_after(app: &App) -> Result<(), Error> {
     let _ = tokio::time::timeout(LOOK_EVERY, app.node.stirred.notified()).await;
     take_back(app).await?;
     share(app).await?;
+    app.gateway()?.give_back().await;
     sessions::restore_all(app).await?;
     Ok(())
 }

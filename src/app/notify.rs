@@ -8,6 +8,7 @@
 use super::error::Error;
 use super::{App, bus::News, enqueue, pace, settle, tenants_of, why};
 use crate::domain::message::{OutboxState, Ticks};
+use crate::domain::planner::Told;
 use crate::domain::retry::Schedule;
 use crate::domain::session::{Lease, SessionState};
 use crate::domain::tenant::TenantState;
@@ -148,11 +149,8 @@ async fn refused(
     let (why, wait) = match &error {
         // Left `sending`: it is settled like a message whose process died, by a sign or by a person.
         Wa::Unclear => return Ok(None),
-        Wa::NotOnWhatsApp | Wa::Refused(_) => {
-            let why = if matches!(error, Wa::NotOnWhatsApp) { Key::NotOnWhatsapp } else { Key::Refused };
-            settle(app, id, row, OutboxState::Failed, Some(why.into())).await?;
-            return Ok(None);
-        }
+        Wa::NotOnWhatsApp => return fail(app, id, row, Key::NotOnWhatsapp).await,
+        Wa::Refused(_) => return fail(app, id, row, Key::Refused).await,
         Wa::Banned => (Key::Banned, Some(AWAY_WAIT_MS)),
         Wa::NotPaired | Wa::LoggedOut => (Key::NotLinked, Some(AWAY_WAIT_MS)),
         // Between the look and the send the session went away, or passed to another node.
@@ -164,11 +162,14 @@ async fn refused(
     let mut conn = app.db.begin().await?;
     let overtaken = give_back(app, &key, &mut conn, id, row, why).await?;
     if wait.is_none() {
-        // Others may fare better: this one waits by itself, and what fails is counted.
-        let delay = AGAIN.delay_ms(row.attempts + 1, Retry::Backoff, rand::random()).unwrap_or(AGAIN.cap_ms);
-        waiting::put_off(&mut conn, id, &row.id, now.plus_ms(delay), now).await?;
+        // Others may fare better. So this one waits by itself, beyond a rest that it brings about: they go before it then. And it
+        // counts once, however often it is tried: one number that WhatsApp cannot bear is not the salon's fault.
         let rules = app.tenants.rules(tenants_of(app, id).await?.tenant.salon_id);
-        pace::failed(&mut conn, id, rules, now).await?;
+        let rests_until = pace::failed(&mut conn, id, rules, row.reason != why.as_str(), now).await?;
+        let attempts = row.attempts + 1;
+        let delay = AGAIN.delay_ms(attempts, Retry::Backoff, rand::random()).unwrap_or(AGAIN.cap_ms);
+        let not_before = rests_until.unwrap_or(now).plus_ms(delay).min(row.deadline);
+        waiting::put_off(&mut conn, id, &row.id, (not_before, attempts), now).await?;
     }
     conn.commit().await?;
     if overtaken {
@@ -177,8 +178,20 @@ async fn refused(
     Ok(wait)
 }
 
+/// It can never leave.
+async fn fail(app: &App, id: &TenantId, row: &OutboxRow, why: Key) -> Result<Option<i64>, Error> {
+    let key = app.keys.of(id).await?;
+    let mut conn = app.db.begin().await?;
+    take_back(app, &key, &mut conn, id, row).await?;
+    why::settled(&mut conn, id, row, (OutboxState::Failed, Some(why.into())), app.now()).await?;
+    conn.commit().await?;
+    app.bus.tell(id, News::View);
+    Ok(None)
+}
+
 /// Puts an attempt back to waiting. When the record has changed meanwhile, what was planned on top of this message is nonsense
-/// without it, and going first it would be contradicted by it: both are withdrawn, and the record is planned anew (`true`).
+/// without it, and going first it would be contradicted by it: both are withdrawn, and the record is planned anew (`true`). So it
+/// is when more was told while this one was with a process that slept: it is news of yesterday.
 async fn give_back(
     app: &App,
     key: &DataKey,
@@ -188,8 +201,8 @@ async fn give_back(
     why: Key,
 ) -> Result<bool, Error> {
     let now = app.now();
-    take_back(app, key, conn, id, row).await?;
-    let overtaken = why::withdrawn_after(conn, id, row, now).await?;
+    let is_old = take_back(app, key, conn, id, row).await?;
+    let overtaken = why::withdrawn_after(conn, id, row, now).await? || is_old;
     let (state, verb, why) = if overtaken {
         (OutboxState::Cancelled, Verb::Withdrawn, Key::Superseded)
     } else {
@@ -205,27 +218,30 @@ async fn give_back(
     Ok(overtaken)
 }
 
-/// Undoes what [`begin`] noted of the client's knowledge, when it is still the last thing noted.
+/// Undoes what [`begin`] noted of the client's knowledge, when it is still the last thing noted. `true` when something newer was
+/// told since.
 pub(super) async fn take_back(
     app: &App,
     key: &DataKey,
     conn: &mut Conn,
     id: &TenantId,
     row: &OutboxRow,
-) -> Result<(), Error> {
-    let Some(record_id) = row.record else { return Ok(()) };
-    let Some(stored) = record::find(conn, id, record_id).await? else { return Ok(()) };
+) -> Result<bool, Error> {
+    let Some(record_id) = row.record.filter(|_| !row.told.is_empty()) else { return Ok(false) };
+    record::lock(conn, id, record_id).await?;
+    let Some(stored) = record::find(conn, id, record_id).await? else { return Ok(false) };
     let noted = if stored.told.is_empty() {
         Vec::new()
     } else {
         key.open("told", &record_id.to_string(), &stored.told)?
     };
-    let ours =
-        if row.told.is_empty() { Vec::new() } else { key.open("outbox_told", &row.intent, &row.told)? };
-    if !noted.is_empty() && noted == ours {
+    let ours = key.open("outbox_told", &row.intent, &row.told)?;
+    if noted == ours {
         record::untell(conn, id, record_id, &row.told_before, app.now()).await?;
+        return Ok(false);
     }
-    Ok(())
+    let serial = |told: &[u8]| serde_json::from_slice::<Told>(told).map(|told| told.serial);
+    Ok(!noted.is_empty() && serial(&noted)? > serial(&ours)?)
 }
 
 /// Whether a message that is being sent for so long is settled without waiting for a sign.
@@ -314,7 +330,7 @@ pub async fn acknowledged(
                 return Ok(());
             }
             why::note(&mut conn, id, (row.record, Some(&row.id)), Verb::Failed, why, now).await?;
-            pace::failed(&mut conn, id, rules, now).await?;
+            pace::failed(&mut conn, id, rules, true, now).await?;
         }
     }
     conn.commit().await?;

@@ -87,10 +87,16 @@ pub(super) async fn taken(conn: &mut Conn, id: &TenantId, peer: &str) -> Result<
     Ok(())
 }
 
-/// A message came to nothing for a reason that may hold for the next one too.
-pub(super) async fn failed(conn: &mut Conn, id: &TenantId, rules: &Rules, now: UnixMs) -> Result<(), Error> {
-    let Some(row) = pace::find(conn, id).await? else { return Ok(()) };
-    let breaker = row.breaker.failed(&rules.breaker, now);
+/// A message came to nothing, for the first time or not, for a reason that may hold for the next one too. Says until when sending rests, where it comes to that.
+pub(super) async fn failed(
+    conn: &mut Conn,
+    id: &TenantId,
+    rules: &Rules,
+    is_first: bool,
+    now: UnixMs,
+) -> Result<Option<UnixMs>, Error> {
+    let Some(row) = pace::find(conn, id).await? else { return Ok(None) };
+    let breaker = row.breaker.failed(&rules.breaker, is_first, now);
     pace::set_breaker(conn, id, breaker).await?;
     if let Some(until) = breaker.open_until.filter(|_| breaker.open_until != row.breaker.open_until) {
         tracing::warn!(tenant.id = %id, failures = breaker.failures, minutes = until.since(now) / 60_000, "sending rests: it failed too often");
@@ -100,7 +106,7 @@ pub(super) async fn failed(conn: &mut Conn, id: &TenantId, rules: &Rules, now: U
         let detail = format!("{} messages failed in a row", breaker.failures);
         alerts::raise(conn, id.as_str(), AlertKind::SendingRests, (&fact, &detail), now).await?;
     }
-    Ok(())
+    Ok(breaker.open_until.filter(|until| *until > now))
 }
 
 /// WhatsApp lets the number begin no chat: its error 463. Whoever it refused is a stranger to it, whatever we thought.

@@ -118,6 +118,15 @@ pub async fn restore(app: &App, id: &TenantId) -> Result<Option<i64>, Error> {
     match gateway.restore(id).await {
         // Somebody else was quicker.
         Ok(()) | Err(whatsapp::error::Error::Elsewhere) => Ok(None),
+        // Its keys were destroyed by a process that died before it could say so.
+        Err(whatsapp::error::Error::NotPaired) => {
+            let now = app.now();
+            let mut conn = app.db.begin().await?;
+            wa_session::set_state(&mut conn, id, SessionState::LoggedOut, "keys_gone", None, now).await?;
+            conn.commit().await?;
+            app.bus.tell(id, News::View);
+            Ok(None)
+        }
         Err(error) => Err(error.into()),
     }
 }

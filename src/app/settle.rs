@@ -159,6 +159,7 @@ async fn plan_copy(
         record: row.record,
         not_before: now,
         deadline: row.deadline,
+        nearest: row.deadline,
     };
     if let Some(planned) = outbox::plan(conn, id, &new, now).await? {
         why::note(conn, id, (row.record, Some(&planned)), Verb::Planned, row.kind, now).await?;

@@ -212,6 +212,11 @@ fn compose(
         filling.old_date = dates::day(before.starts, year, salon.locale);
         filling.old_time = dates::time(before.starts);
     }
+    let deadline = dates::instant(told.starts, salon.timezone);
+    // Whoever is moved away from today must hear of it today. A visit that is over is nobody's hurry.
+    let before = known.told.as_ref().filter(|before| !before.cancelled);
+    let moved_from =
+        before.map(|before| dates::instant(before.starts, salon.timezone)).filter(|at| *at > now);
     let text = app.tenants.wording(salon.salon_id).render(salon.locale, &rules.wording, kind, &filling);
     Ok(NewOutbox {
         id: OutboxId::new(now),
@@ -228,6 +233,7 @@ fn compose(
         kind,
         record: Some(record.id),
         not_before: now,
-        deadline: dates::instant(told.starts, salon.timezone),
+        deadline,
+        nearest: moved_from.into_iter().fold(deadline, UnixMs::min),
     })
 }

@@ -84,21 +84,23 @@ async fn settle_silent(app: &App, id: &TenantId) -> Result<Option<i64>, Error> {
 /// Finds the message whose turn it is.
 async fn choose(app: &App, id: &TenantId) -> Result<Choice, Error> {
     let now = app.now();
-    let nearest = waiting::list(&mut app.db.read().await?, id, LOOK).await?;
-    let Some(first) = nearest.first() else { return Ok(Choice::Nothing) };
-    if first.deadline <= now {
+    let Some(deadline) = waiting::first_deadline(&mut app.db.read().await?, id).await? else {
+        return Ok(Choice::Nothing);
+    };
+    if deadline <= now {
         drop_stale(app, id, now).await?;
         return Ok(Choice::Again);
     }
     let lease = match session(app, id).await? {
         Ok(lease) => lease,
-        Err((why, ms)) => return hold_all(app, id, why, ms).await,
+        Err((why, ms)) => return hold_all(app, id, why, ms.min(deadline.since(now))).await,
     };
     let rules = app.tenants.rules(tenants_of(app, id).await?.tenant.salon_id);
     let (number, breaker) = pace::history(&mut app.db.read().await?, id, rules, now).await?;
     if let Some(until) = breaker.open_until.filter(|until| *until > now) {
-        return hold_all(app, id, Key::SendingRests, until.since(now)).await;
+        return hold_all(app, id, Key::SendingRests, until.min(deadline).since(now)).await;
     }
+    let nearest = waiting::list(&mut app.db.read().await?, id, now, LOOK).await?;
     let seen = look(rules, &number, &nearest, now);
     if let Seen::Turn(message) = seen {
         return Ok(Choice::Send(lease, message));
@@ -106,7 +108,7 @@ async fn choose(app: &App, id: &TenantId) -> Result<Choice, Error> {
     // Strangers may wait for days: nobody else waits behind them.
     let mut all = seen;
     if nearest.len() == usize::try_from(LOOK).unwrap_or(usize::MAX) {
-        let warm = waiting::list_warm(&mut app.db.read().await?, id, LOOK).await?;
+        let warm = waiting::list_warm(&mut app.db.read().await?, id, now, LOOK).await?;
         match look(rules, &number, &warm, now) {
             Seen::Turn(message) => return Ok(Choice::Send(lease, message)),
             other => all = all.and(other),
@@ -114,7 +116,10 @@ async fn choose(app: &App, id: &TenantId) -> Result<Choice, Error> {
     }
     let Seen::Later { at, held } = all else { return Ok(Choice::Nothing) };
     note_held(app, id, &held, now).await?;
-    Ok(Choice::Wait(at.since(now)))
+    let put_off = waiting::first_put_off(&mut app.db.read().await?, id, now).await?;
+    // Something may be too late before its turn comes.
+    let next = put_off.into_iter().fold(at.min(deadline), UnixMs::min);
+    Ok(Choice::Wait(next.since(now)))
 }
 
 enum Seen {
@@ -145,8 +150,7 @@ fn look(rules: &Rules, number: &Number, rows: &[WaitingRow], now: UnixMs) -> See
         match pacing::turn(&rules.pacing, number, &waiting_of(row), now) {
             Turn::Now => return Seen::Turn(row.id.clone()),
             Turn::Later { at, why } => {
-                // It may be too late for it before its turn comes.
-                earliest = earliest.min(at).min(row.deadline);
+                earliest = earliest.min(at);
                 let is_news = matches!(why, Key::HourFull | Key::NewChatsFull | Key::ReachOutLocked);
                 if is_news && row.reason != why.as_str() {
                     held.push((row.clone(), why));
@@ -160,7 +164,7 @@ fn look(rules: &Rules, number: &Number, rows: &[WaitingRow], now: UnixMs) -> See
 fn waiting_of(row: &WaitingRow) -> Waiting {
     Waiting {
         not_before: row.not_before,
-        deadline: row.deadline,
+        nearest: row.nearest,
         is_cold: !row.is_warm,
         client_at: row.client_at,
         is_own: row.kind.is_to_salon(),
@@ -193,10 +197,7 @@ async fn hold_all(app: &App, id: &TenantId, why: Key, ms: i64) -> Result<Choice,
     }
     why::held(&mut conn, id, why, app.now()).await?;
     conn.commit().await?;
-    // What becomes too late meanwhile is dropped then.
-    let nearest = waiting::list(&mut app.db.read().await?, id, 1).await?;
-    let until_late = nearest.first().map_or(ms, |row| row.deadline.since(app.now()));
-    Ok(Choice::Wait(ms.min(until_late)))
+    Ok(Choice::Wait(ms))
 }
 
 async fn note_held(app: &App, id: &TenantId, held: &[(WaitingRow, Key)], now: UnixMs) -> Result<(), Error> {

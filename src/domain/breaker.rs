@@ -17,8 +17,8 @@ pub struct BreakerFile {
     pause_minutes: Option<i64>,
 }
 
-/// It opens after so many failures in a row, when the first is so long ago; one failure alone, and many in one moment, prove
-/// nothing.
+/// It opens after so many messages failed in a row, when the first did so long ago; one message alone, however often it is tried,
+/// and many in one moment prove nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BreakerRules {
     pub failures: i64,
@@ -58,22 +58,29 @@ pub struct Breaker {
     pub failures: i64,
     pub since: Option<UnixMs>,
     pub open_until: Option<UnixMs>,
+    /// Times it opened.
+    pub rests: i64,
 }
 
 impl Breaker {
-    /// One more failure. Each time it opens anew it stays open twice as long.
+    /// A message failed, for the first time since sending last rested or not: it counts once, however often it is tried. Each time
+    /// it opens anew it stays open twice as long.
     #[must_use]
-    pub fn failed(self, rules: &BreakerRules, now: UnixMs) -> Self {
+    pub fn failed(self, rules: &BreakerRules, is_first: bool, now: UnixMs) -> Self {
         let since = self.since.unwrap_or(now);
-        let failures = self.failures.saturating_add(1);
+        let failures = self.failures.saturating_add(i64::from(is_first));
         let opens = failures >= rules.failures && now.since(since) >= rules.after_ms && !self.is_open(now);
-        let open_until = if opens {
-            let again = u32::try_from(failures - rules.failures).unwrap_or(u32::MAX).min(16);
-            Some(now.plus_ms(rules.pause_ms.saturating_mul(1 << again).min(LONGEST_MS)))
-        } else {
-            self.open_until
-        };
-        Self { failures, since: Some(since), open_until }
+        if !opens {
+            return Self { failures, since: Some(since), ..self };
+        }
+        let doubled = u32::try_from(self.rests).unwrap_or(u32::MAX).min(16);
+        let rest = rules.pause_ms.saturating_mul(1 << doubled).min(LONGEST_MS);
+        Self {
+            failures,
+            since: Some(since),
+            open_until: Some(now.plus_ms(rest)),
+            rests: self.rests.saturating_add(1),
+        }
     }
 
     #[must_use]
@@ -90,7 +97,7 @@ mod tests {
 
     fn after(rules: &BreakerRules, minutes: &[i64]) -> Breaker {
         minutes.iter().fold(Breaker::default(), |breaker, minute| {
-            breaker.failed(rules, NOW.plus_ms(minute * MINUTE_MS))
+            breaker.failed(rules, true, NOW.plus_ms(minute * MINUTE_MS))
         })
     }
 
@@ -99,6 +106,12 @@ mod tests {
         let rules = BreakerRules::usual();
         let many_at_once = after(&rules, &[0; 50]);
         assert_eq!(many_at_once.open_until, None);
+        let at_last = many_at_once.failed(&rules, false, NOW.plus_ms(3 * MINUTE_MS));
+        assert_eq!(
+            at_last.open_until,
+            Some(NOW.plus_ms(8 * MINUTE_MS)),
+            "the first rest is short, however many failed before it"
+        );
         let few_for_long = after(&rules, &[0, 30, 60, 90]);
         assert_eq!(few_for_long.open_until, None);
         let both = after(&rules, &[0, 1, 2, 2, 3]);
@@ -108,13 +121,22 @@ mod tests {
     }
 
     #[test]
+    fn one_message_that_fails_and_fails_opens_nothing() {
+        let rules = BreakerRules::usual();
+        let first = Breaker::default().failed(&rules, true, NOW);
+        let after_days =
+            (1..500).fold(first, |breaker, n| breaker.failed(&rules, false, NOW.plus_ms(n * 10 * MINUTE_MS)));
+        assert_eq!((after_days.failures, after_days.open_until), (1, None));
+    }
+
+    #[test]
     fn one_failed_try_opens_it_again_for_longer_up_to_an_hour() {
         let rules = BreakerRules::usual();
         let mut breaker = after(&rules, &[0, 1, 2, 2, 3]);
         let mut pauses = Vec::new();
         for _ in 0..6 {
             let at = breaker.open_until.expect("open");
-            breaker = breaker.failed(&rules, at);
+            breaker = breaker.failed(&rules, true, at);
             pauses.push(breaker.open_until.expect("open").since(at) / MINUTE_MS);
         }
         assert_eq!(pauses, [10, 20, 40, 60, 60, 60]);
@@ -124,6 +146,6 @@ mod tests {
     fn what_fails_while_it_is_open_changes_nothing() {
         let rules = BreakerRules::usual();
         let open = after(&rules, &[0, 1, 2, 2, 3]);
-        assert_eq!(open.failed(&rules, NOW.plus_ms(4 * MINUTE_MS)).open_until, open.open_until);
+        assert_eq!(open.failed(&rules, true, NOW.plus_ms(4 * MINUTE_MS)).open_until, open.open_until);
     }
 }

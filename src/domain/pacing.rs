@@ -140,7 +140,8 @@ pub struct Number {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Waiting {
     pub not_before: UnixMs,
-    pub deadline: UnixMs,
+    /// The nearest visit it is about: of a move, the one it is moved from or the one it is moved to.
+    pub nearest: UnixMs,
     /// Its client never wrote to the salon and took nothing of this number yet.
     pub is_cold: bool,
     /// When the client was last sent something.
@@ -177,10 +178,13 @@ pub enum Turn {
 pub fn turn(rules: &Pacing, number: &Number, message: &Waiting, now: UnixMs) -> Turn {
     let mut bars = vec![(message.not_before, Key::NotBefore)];
     if rules.is_on && !message.is_own {
-        bars.extend(number.last_at.map(|last| (last.plus_ms(pause(rules, last)), Key::Paced)));
-        bars.extend(message.client_at.map(|last| (last.plus_ms(rules.client_pause_ms), Key::Paced)));
-        let ahead = HOUR_MS / rules.per_hour * rules.burst;
-        bars.push((number.busy_until.plus_ms(-ahead), Key::HourFull));
+        // Nothing was sent later than now: a clock that was ahead has been set right, and nobody waits for it to come true.
+        let past = |at: Option<UnixMs>| at.filter(|at| *at <= now);
+        bars.extend(past(number.last_at).map(|last| (last.plus_ms(pause(rules, last)), Key::Paced)));
+        bars.extend(past(message.client_at).map(|last| (last.plus_ms(rules.client_pause_ms), Key::Paced)));
+        let each = HOUR_MS / rules.per_hour;
+        let ahead = each * rules.burst;
+        bars.push((number.busy_until.plus_ms(-ahead).min(now.plus_ms(each)), Key::HourFull));
         if message.is_cold {
             bars.push((new_chat_free(rules, number, message, now), Key::NewChatsFull));
         }
@@ -207,7 +211,7 @@ fn pause(rules: &Pacing, last: UnixMs) -> i64 {
 /// When one more chat may be begun for this message. Some of the day's are kept for visits of the next 24 hours; a far visit
 /// becomes a near one.
 fn new_chat_free(rules: &Pacing, number: &Number, message: &Waiting, now: UnixMs) -> UnixMs {
-    let near_from = message.deadline.plus_ms(-DAY_MS);
+    let near_from = message.nearest.plus_ms(-DAY_MS);
     let all = rules.new_chats_at(number.since, now);
     let for_near = free_of(number, all, now);
     if near_from <= now {

@@ -24,7 +24,7 @@ fn number(days: i64) -> Number {
 fn message() -> Waiting {
     Waiting {
         not_before: NOW,
-        deadline: NOW.plus_ms(3 * DAY_MS),
+        nearest: NOW.plus_ms(3 * DAY_MS),
         is_cold: false,
         client_at: None,
         is_own: false,
@@ -54,7 +54,7 @@ fn between_two_messages_it_pauses_each_time_differently_whoever_is_next() {
             let Turn::Later { at, why: Key::Paced } = turn(&rules, &spoke, &message(), now) else {
                 panic!("no pause");
             };
-            let other = Waiting { deadline: NOW.plus_ms(HOUR_MS), is_cold: true, ..message() };
+            let other = Waiting { nearest: NOW.plus_ms(HOUR_MS), is_cold: true, ..message() };
             assert_eq!(turn(&rules, &spoke, &other, now), Turn::Later { at, why: Key::Paced });
             at.since(now)
         })
@@ -98,7 +98,7 @@ fn the_last_new_chats_of_a_day_are_kept_for_the_nearest_visits() {
     // 20 a day, 6 of them for visits of the next 24 hours. The first was begun 23 hours ago, then one every half an hour.
     let begun = |count: i64| (0..count).map(|n| NOW.plus_ms(-23 * HOUR_MS + n * HOUR_MS / 2)).collect();
     let far = Waiting { is_cold: true, ..message() };
-    let near = Waiting { deadline: NOW.plus_ms(5 * HOUR_MS), ..far };
+    let near = Waiting { nearest: NOW.plus_ms(5 * HOUR_MS), ..far };
     let after = |count| Number { begun: begun(count), ..number(1) };
 
     assert_eq!(turn(&rules, &after(13), &far, NOW), Turn::Now);
@@ -107,7 +107,7 @@ fn the_last_new_chats_of_a_day_are_kept_for_the_nearest_visits() {
     assert_eq!(later(turn(&rules, &after(20), &near, NOW)), (HOUR_MS, Key::NewChatsFull));
     assert_eq!(turn(&rules, &after(20), &message(), NOW), Turn::Now, "whom it knows it may always answer");
     // A far visit becomes a near one before the first of the day is a day old.
-    let tomorrow = Waiting { deadline: NOW.plus_ms(DAY_MS + HOUR_MS / 2), ..far };
+    let tomorrow = Waiting { nearest: NOW.plus_ms(DAY_MS + HOUR_MS / 2), ..far };
     assert_eq!(later(turn(&rules, &after(14), &tomorrow, NOW)), (HOUR_MS / 2, Key::NewChatsFull));
 }
 
@@ -156,8 +156,8 @@ fn without_pacing_only_what_failed_and_what_whatsapp_refuses_waits() {
 fn drain(rules: &Pacing, days: i64, mut waiting: Vec<(usize, Waiting)>) -> Vec<(UnixMs, usize, Waiting)> {
     let (mut number, mut now, mut sent) = (number(days), NOW, Vec::new());
     while !waiting.is_empty() {
-        waiting.retain(|(_, message)| message.deadline > now);
-        waiting.sort_by_key(|(n, message)| (message.deadline, *n));
+        waiting.retain(|(_, message)| message.nearest > now);
+        waiting.sort_by_key(|(n, message)| (message.nearest, *n));
         number.begun.retain(|at| now.since(*at) < DAY_MS);
         let turns: Vec<_> = waiting.iter().map(|(_, message)| turn(rules, &number, message, now)).collect();
         match turns.iter().position(|turn| *turn == Turn::Now) {
@@ -186,7 +186,7 @@ fn drain(rules: &Pacing, days: i64, mut waiting: Vec<(usize, Waiting)>) -> Vec<(
 
 fn backlog() -> impl Strategy<Value = Vec<Waiting>> {
     let one = (1_i64..7 * 24 * 60, any::<bool>()).prop_map(|(minutes, is_cold)| Waiting {
-        deadline: NOW.plus_ms(minutes * 60_000),
+        nearest: NOW.plus_ms(minutes * 60_000),
         is_cold,
         ..message()
     });
@@ -212,7 +212,19 @@ proptest! {
             let allowed = rules.new_chats_at(number(days).since, at.plus_ms(DAY_MS));
             prop_assert!(i64::try_from(strangers).expect("few") <= allowed, "{strangers} of {allowed}");
         }
-        prop_assert!(sent.iter().all(|(at, _, message)| *at < message.deadline));
+        prop_assert!(sent.iter().all(|(at, _, message)| *at < message.nearest));
+    }
+
+    /// A clock that was hours ahead and was set right: what it wrote down holds nobody up.
+    #[test]
+    fn a_clock_that_was_ahead_silences_nobody(ahead in 1_i64..30 * DAY_MS) {
+        let rules = rules();
+        let then = NOW.plus_ms(ahead);
+        let number = Number { last_at: Some(then), busy_until: rules.busy_after(then, then), ..number(3) };
+        let message = Waiting { client_at: Some(then), nearest: NOW.plus_ms(40 * DAY_MS), ..message() };
+        if let Turn::Later { at, .. } = turn(&rules, &number, &message, NOW) {
+            prop_assert!(at.since(NOW) <= HOUR_MS / rules.per_hour, "{}", at.since(NOW));
+        }
     }
 
     /// When nobody is a stranger and there is time for all, all are told, the nearest visit first.
@@ -220,10 +232,10 @@ proptest! {
     fn the_nearest_visit_is_told_first(waiting in backlog()) {
         let known: Vec<Waiting> = waiting
             .iter()
-            .map(|message| Waiting { is_cold: false, deadline: message.deadline.plus_ms(7 * DAY_MS), ..*message })
+            .map(|message| Waiting { is_cold: false, nearest: message.nearest.plus_ms(7 * DAY_MS), ..*message })
             .collect();
         let sent = drain(&rules(), 3, known.iter().copied().enumerate().collect());
         prop_assert_eq!(sent.len(), known.len());
-        prop_assert!(sent.windows(2).all(|pair| pair[0].2.deadline <= pair[1].2.deadline));
+        prop_assert!(sent.windows(2).all(|pair| pair[0].2.nearest <= pair[1].2.nearest));
     }
 }

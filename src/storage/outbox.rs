@@ -9,11 +9,14 @@ use crate::kernel::clock::UnixMs;
 use crate::kernel::crm_id::RecordId;
 use crate::kernel::id::{OutboxId, TenantId};
 
-/// The same intent again is the same row; one that had been withdrawn is taken up again.
+/// The same intent again is the same row; one that had been withdrawn is taken up again, with the words of now: what its client
+/// was told before it may be another thing than it was.
 const PLAN: &str = "INSERT INTO outbox (id, tenant_id, intent, kind, record_id, recipient, text, told, told_before, message_id, state, \
-     ticks, reason, not_before_at, deadline_at, attempts, created_at, updated_at, peer) \
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $13, $9, 'planned', 'none', '', $10, $11, 0, $12, $12, $14) \
-     ON CONFLICT (tenant_id, intent) DO UPDATE SET state = 'planned', reason = '', updated_at = excluded.updated_at \
+     ticks, reason, not_before_at, deadline_at, attempts, created_at, updated_at, peer, nearest_at) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $13, $9, 'planned', 'none', '', $10, $11, 0, $12, $12, $14, $15) \
+     ON CONFLICT (tenant_id, intent) DO UPDATE SET state = 'planned', reason = '', updated_at = excluded.updated_at, \
+     text = excluded.text, told = excluded.told, told_before = excluded.told_before, not_before_at = excluded.not_before_at, \
+     deadline_at = excluded.deadline_at, nearest_at = excluded.nearest_at, attempts = 0 \
      WHERE outbox.state = 'cancelled' RETURNING id";
 const FIND: &str = "SELECT * FROM outbox WHERE tenant_id = $1 AND id = $2";
 const FIND_INTENT: &str = "SELECT * FROM outbox WHERE tenant_id = $1 AND intent = $2";
@@ -90,6 +93,8 @@ pub struct NewOutbox {
     pub message_id: String,
     pub not_before: UnixMs,
     pub deadline: UnixMs,
+    /// The nearest visit it is about: of a move, the one it is moved from or the one it is moved to.
+    pub nearest: UnixMs,
 }
 
 /// A planned, sent or settled message.
@@ -198,6 +203,7 @@ pub async fn plan(
         .bind(new.id.as_str()).bind(tenant.as_str()).bind(&new.intent).bind(new.kind.as_str())
         .bind(new.record.map(|r| r.0)).bind(&new.recipient).bind(&new.text).bind(&new.told).bind(&new.message_id)
         .bind(new.not_before.0).bind(new.deadline.0).bind(now.0).bind(&new.told_before).bind(&new.peer)
+        .bind(new.nearest.0)
         .fetch_optional(c).await)?;
     Ok(row.map(|(id,)| OutboxId::from_stored(id)))
 }

@@ -41,6 +41,7 @@ fn new(intent: &str, record: RecordId) -> NewOutbox {
         message_id: format!("3EB0{intent}"),
         not_before: NOW,
         deadline: NOW.plus_secs(3600),
+        nearest: NOW.plus_secs(3600),
     }
 }
 

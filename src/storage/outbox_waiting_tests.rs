@@ -18,6 +18,7 @@ async fn planned(db: &Db, tenant: &TenantId, intent: &str, record: Option<i64>) 
         message_id: format!("3EB0{intent}"),
         not_before: NOW,
         deadline: NOW.plus_secs(3600),
+        nearest: NOW.plus_secs(3600),
     };
     done!(db, c => plan(c, tenant, &new, NOW)).expect("new")
 }

@@ -12,7 +12,7 @@ const FIND: &str = "SELECT * FROM pace WHERE tenant_id = $1";
 /// Another number has another history; the same one, linked again, keeps its own.
 const SET_NUMBER: &str = "INSERT INTO pace (tenant_id, phone_hash, since_at, busy_until_at, locks, failures) VALUES ($1, $2, $3, 0, 0, 0) \
      ON CONFLICT (tenant_id) DO UPDATE SET phone_hash = excluded.phone_hash, since_at = excluded.since_at, last_at = NULL, \
-     busy_until_at = 0, locked_until_at = NULL, locks = 0, failures = 0, failing_since_at = NULL, rests_until_at = NULL \
+     busy_until_at = 0, locked_until_at = NULL, locks = 0, failures = 0, failing_since_at = NULL, rests_until_at = NULL, rests = 0 \
      WHERE pace.phone_hash <> excluded.phone_hash";
 const MARK_TRIED: &str = "INSERT INTO pace (tenant_id, phone_hash, since_at, last_at, busy_until_at, locks, failures) \
      VALUES ($1, '', $2, $2, $3, 0, 0) ON CONFLICT (tenant_id) DO UPDATE SET last_at = excluded.last_at, \
@@ -21,10 +21,9 @@ const SET_LOCK: &str = "UPDATE pace SET locked_until_at = $2, locks = locks + 1 
 const FORGET_LOCKS: &str =
     "UPDATE pace SET locked_until_at = NULL, locks = 0 WHERE tenant_id = $1 AND locks > 0";
 const RESTART: &str = "UPDATE pace SET since_at = $2 WHERE tenant_id = $1";
-const SET_BREAKER: &str =
-    "UPDATE pace SET failures = $2, failing_since_at = $3, rests_until_at = $4 WHERE tenant_id = $1";
+const SET_BREAKER: &str = "UPDATE pace SET failures = $2, failing_since_at = $3, rests_until_at = $4, rests = $5 WHERE tenant_id = $1";
 /// Most often there is nothing to forget, and nothing is written.
-const MARK_WORKED: &str = "UPDATE pace SET failures = 0, failing_since_at = NULL, rests_until_at = NULL \
+const MARK_WORKED: &str = "UPDATE pace SET failures = 0, failing_since_at = NULL, rests_until_at = NULL, rests = 0 \
      WHERE tenant_id = $1 AND failures > 0";
 const DELETE: &str = "DELETE FROM pace WHERE tenant_id = $1";
 
@@ -51,6 +50,7 @@ struct Raw {
     failures: i64,
     failing_since_at: Option<i64>,
     rests_until_at: Option<i64>,
+    rests: i64,
 }
 
 impl From<Raw> for PaceRow {
@@ -65,6 +65,7 @@ impl From<Raw> for PaceRow {
                 failures: raw.failures,
                 since: raw.failing_since_at.map(UnixMs),
                 open_until: raw.rests_until_at.map(UnixMs),
+                rests: raw.rests,
             },
         }
     }
@@ -119,7 +120,7 @@ pub async fn restart(conn: &mut Conn, tenant: &TenantId, now: UnixMs) -> Result<
 
 pub async fn set_breaker(conn: &mut Conn, tenant: &TenantId, breaker: Breaker) -> Result<(), Error> {
     on!(conn, c => sqlx::query(SET_BREAKER).bind(tenant.as_str()).bind(breaker.failures)
-        .bind(breaker.since.map(|at| at.0)).bind(breaker.open_until.map(|at| at.0)).execute(c).await.map(drop))?;
+        .bind(breaker.since.map(|at| at.0)).bind(breaker.open_until.map(|at| at.0)).bind(breaker.rests).execute(c).await.map(drop))?;
     Ok(())
 }
 

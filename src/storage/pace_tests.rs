@@ -9,7 +9,8 @@ both!(
     a_message_of_a_number_nobody_noted_notes_it,
 );
 
-const BROKEN: Breaker = Breaker { failures: 7, since: Some(NOW), open_until: Some(UnixMs(NOW.0 + 5)) };
+const BROKEN: Breaker =
+    Breaker { failures: 7, since: Some(NOW), open_until: Some(UnixMs(NOW.0 + 5)), rests: 2 };
 
 async fn row(db: &Db, tenant: &TenantId) -> PaceRow {
     seen!(db, c => find(c, tenant)).expect("there")

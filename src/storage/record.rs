@@ -10,10 +10,12 @@ use crate::kernel::id::TenantId;
 
 const FIND: &str = "SELECT record_id, starts_at, deleted, changed_at, body, told, told_revision FROM record \
      WHERE tenant_id = $1 AND record_id = $2";
+/// Only over what was read: `$8` is the body that was there, '' for none. Each sealing of a body differs from every other.
 const UPSERT: &str = "INSERT INTO record (tenant_id, record_id, starts_at, deleted, changed_at, body, told, told_revision, \
      updated_at) VALUES ($1, $2, $3, $4, $5, $6, '', 0, $7) ON CONFLICT (tenant_id, record_id) DO UPDATE SET \
      starts_at = excluded.starts_at, deleted = excluded.deleted, changed_at = excluded.changed_at, body = excluded.body, \
-     updated_at = excluded.updated_at";
+     updated_at = excluded.updated_at WHERE record.body = $8";
+const LOCK: &str = "UPDATE record SET updated_at = updated_at WHERE tenant_id = $1 AND record_id = $2";
 const SET_TOLD: &str = "UPDATE record SET told = $3, told_revision = told_revision + 1, updated_at = $4 \
      WHERE tenant_id = $1 AND record_id = $2";
 const UNTELL: &str = "UPDATE record SET told = $3, updated_at = $4 WHERE tenant_id = $1 AND record_id = $2";
@@ -22,7 +24,7 @@ const LIST_UPCOMING: &str = "SELECT starts_at, record_id FROM record WHERE tenan
 const DELETE_ALL: &str = "DELETE FROM record WHERE tenant_id = $1";
 const COUNT: &str = "SELECT CAST(COUNT(*) AS BIGINT) FROM record WHERE tenant_id = $1";
 
-pub const SQL: &[&str] = &[FIND, UPSERT, SET_TOLD, UNTELL, LIST_UPCOMING, DELETE_ALL, COUNT];
+pub const SQL: &[&str] = &[FIND, UPSERT, LOCK, SET_TOLD, UNTELL, LIST_UPCOMING, DELETE_ALL, COUNT];
 
 /// A record's row; `body` and `told` are sealed, `told` is empty until something was told.
 #[derive(Debug, Clone, FromRow)]
@@ -45,21 +47,31 @@ pub struct RecordWrite<'a> {
     pub deleted: bool,
     pub changed_at: UnixMs,
     pub body: &'a str,
+    /// The sealed body that this was learnt on top of; '' when there was none.
+    pub over: &'a str,
 }
 
 pub async fn find(conn: &mut Conn, tenant: &TenantId, id: RecordId) -> Result<Option<RecordRow>, Error> {
     Ok(on!(conn, c => sqlx::query_as(FIND).bind(tenant.as_str()).bind(id.0).fetch_optional(c).await)?)
 }
 
+/// Writes what was learnt of a record; `false`, and nothing is written, when somebody else learnt more of it meanwhile.
 pub async fn upsert(
     conn: &mut Conn,
     tenant: &TenantId,
     write: RecordWrite<'_>,
     now: UnixMs,
-) -> Result<(), Error> {
-    on!(conn, c => sqlx::query(UPSERT)
+) -> Result<bool, Error> {
+    let rows = on!(conn, c => sqlx::query(UPSERT)
         .bind(tenant.as_str()).bind(write.id.0).bind(write.starts_at.map(|at| at.0)).bind(write.deleted)
-        .bind(write.changed_at.0).bind(write.body).bind(now.0).execute(c).await.map(drop))?;
+        .bind(write.changed_at.0).bind(write.body).bind(now.0).bind(write.over)
+        .execute(c).await.map(|d| d.rows_affected()))?;
+    Ok(rows == 1)
+}
+
+/// Until the unit of work ends nobody else begins a message of the record or notes what its client was told.
+pub async fn lock(conn: &mut Conn, tenant: &TenantId, id: RecordId) -> Result<(), Error> {
+    on!(conn, c => sqlx::query(LOCK).bind(tenant.as_str()).bind(id.0).execute(c).await.map(drop))?;
     Ok(())
 }
 

@@ -5,6 +5,7 @@ use crate::storage::{Db, Error};
 both!(
     a_record_is_kept_as_it_was_written,
     writing_a_record_again_keeps_what_its_client_was_told,
+    what_was_learnt_on_top_of_something_else_is_not_written,
     each_telling_counts_and_taking_one_back_does_not,
     telling_of_an_unknown_record_makes_none,
     one_number_in_two_salons_is_two_records,
@@ -20,6 +21,7 @@ fn visit() -> RecordWrite<'static> {
         deleted: false,
         changed_at: NOW,
         body: "sealed",
+        over: "",
     }
 }
 
@@ -46,14 +48,28 @@ async fn writing_a_record_again_keeps_what_its_client_was_told(db: Db) {
     let iris = salon(&db).await;
     done!(db, c => upsert(c, &iris, visit(), NOW));
     done!(db, c => set_told(c, &iris, ANNAS, "told at three", NOW));
-    for _ in 0..2 {
-        let moved = RecordWrite { starts_at: None, deleted: true, body: "moved", ..visit() };
-        done!(db, c => upsert(c, &iris, moved, NOW));
+    for over in ["sealed", "moved"] {
+        let moved = RecordWrite { starts_at: None, deleted: true, body: "moved", over, ..visit() };
+        assert!(done!(db, c => upsert(c, &iris, moved, NOW)));
         assert_eq!(seen!(db, c => count(c, &iris)), 1);
     }
     let row = get(&db, &iris).await;
     assert_eq!((row.body.as_str(), row.starts_at, row.deleted), ("moved", None, true));
     assert_eq!((row.told.as_str(), row.told_revision), ("told at three", 1));
+}
+
+async fn what_was_learnt_on_top_of_something_else_is_not_written(db: Db) {
+    let iris = salon(&db).await;
+    let learnt = |body, over| RecordWrite { body, over, ..visit() };
+    assert!(done!(db, c => upsert(c, &iris, learnt("at three", ""), NOW)));
+    assert!(done!(db, c => upsert(c, &iris, learnt("at four", "at three"), NOW)));
+    for late in [learnt("at three, once more", "at three"), learnt("nothing was known", "")] {
+        assert!(!done!(db, c => upsert(c, &iris, late, NOW)), "it slept while more was learnt");
+        assert_eq!(get(&db, &iris).await.body, "at four");
+    }
+    done!(db, c => lock(c, &iris, ANNAS));
+    done!(db, c => lock(c, &iris, RecordId(1)));
+    assert_eq!(get(&db, &iris).await.body, "at four", "a lock changes nothing");
 }
 
 async fn each_telling_counts_and_taking_one_back_does_not(db: Db) {

@@ -32,6 +32,7 @@ async fn message(db: &Db, tenant: &TenantId, made: UnixMs, settled: Option<UnixM
         message_id: format!("3EB0{id}"),
         not_before: made,
         deadline: made,
+        nearest: made,
     };
     done!(db, c => outbox::plan(c, tenant, &new, made)).expect("new");
     if let Some(at) = settled {

@@ -86,6 +86,7 @@ async fn a_records_messages_are_its_own(db: Db) {
             message_id: format!("3EB0{intent}"),
             not_before: NOW,
             deadline: NOW.plus_secs(3600),
+            nearest: NOW.plus_secs(3600),
         };
         done!(db, c => outbox::plan(c, tenant, &new, NOW));
     }

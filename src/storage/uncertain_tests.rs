@@ -27,6 +27,7 @@ async fn planned(db: &Db, tenant: &TenantId, intent: &str) -> OutboxId {
         message_id: format!("3EB0{intent}"),
         not_before: NOW,
         deadline: NOW.plus_secs(3600),
+        nearest: NOW.plus_secs(3600),
     };
     done!(db, c => outbox::plan(c, tenant, &new, NOW)).expect("new")
 }

@@ -88,6 +88,7 @@ async fn what_comes_back_after_a_start_and_in_which_order(db: Db) {
             message_id: intent.to_owned(),
             not_before: NOW,
             deadline: NOW.plus_secs(secs),
+            nearest: NOW.plus_secs(secs),
         };
         done!(db, c => outbox::plan(c, tenant, &new, NOW)).expect("new")
     };

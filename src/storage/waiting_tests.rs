@@ -11,6 +11,8 @@ both!(
     what_is_being_sent_is_listed_the_longest_first,
     what_came_too_late_is_listed_and_counted,
     what_is_put_off_or_noted_is_one_planned_message,
+    whoever_was_put_off_stands_in_nobodys_way,
+    of_a_move_the_nearer_visit_counts,
     a_salon_without_a_bell_is_found,
 );
 
@@ -28,6 +30,7 @@ fn message(name: &str, deadline: UnixMs) -> NewOutbox {
         message_id: format!("3EB0{name}"),
         not_before: NOW,
         deadline,
+        nearest: deadline,
     }
 }
 
@@ -47,7 +50,7 @@ async fn the_nearest_deadline_stands_first_and_knows_its_client(db: Db) {
     planned(&db, &rose, &message("hers", NOW.plus_secs(1))).await;
     done!(db, c => chat::mark_tried(c, &iris, "near", NOW.plus_ms(5)));
     done!(db, c => chat::warm(c, &rose, "late"));
-    let rows = seen!(db, c => list(c, &iris, 9));
+    let rows = seen!(db, c => list(c, &iris, NOW, 9));
     assert_eq!(names(&rows), ["near", "next", "late"]);
     assert_eq!((seen!(db, c => count(c, &iris)), seen!(db, c => count(c, &rose))), (3, 1));
     let first = WaitingRow {
@@ -57,17 +60,18 @@ async fn the_nearest_deadline_stands_first_and_knows_its_client(db: Db) {
         reason: String::new(),
         not_before: NOW,
         deadline: NOW.plus_secs(10),
+        nearest: NOW.plus_secs(10),
         is_warm: false,
         client_at: Some(NOW.plus_ms(5)),
     };
     assert_eq!(rows[0], first);
     assert_eq!((rows[2].is_warm, rows[2].client_at), (false, None), "another salon's friend");
-    assert_eq!(names(&seen!(db, c => list(c, &iris, 2))), ["near", "next"]);
+    assert_eq!(names(&seen!(db, c => list(c, &iris, NOW, 2))), ["near", "next"]);
     assert!(done!(db, c => outbox::begin_sending(c, &iris, &near, NOW)));
     assert!(
         done!(db, c => outbox::settle(c, &iris, &late, crate::domain::message::OutboxState::Failed, "", NOW))
     );
-    assert_eq!(names(&seen!(db, c => list(c, &iris, 9))), ["next"]);
+    assert_eq!(names(&seen!(db, c => list(c, &iris, NOW, 9))), ["next"]);
     assert_eq!(seen!(db, c => count(c, &iris)), 1);
 }
 
@@ -81,8 +85,8 @@ async fn strangers_are_left_out_where_friends_are_asked_for(db: Db) {
     done!(db, c => chat::warm(c, &iris, "friend"));
     done!(db, c => chat::warm(c, &iris, "cooled"));
     done!(db, c => chat::cool(c, &iris, "cooled"));
-    assert_eq!(names(&seen!(db, c => list_warm(c, &iris, 9))), ["welcome", "friend"]);
-    assert_eq!(names(&seen!(db, c => list_warm(c, &iris, 1))), ["welcome"]);
+    assert_eq!(names(&seen!(db, c => list_warm(c, &iris, NOW, 9))), ["welcome", "friend"]);
+    assert_eq!(names(&seen!(db, c => list_warm(c, &iris, NOW, 1))), ["welcome"]);
 }
 
 async fn what_is_being_sent_is_listed_the_longest_first(db: Db) {
@@ -121,17 +125,50 @@ async fn what_is_put_off_or_noted_is_one_planned_message(db: Db) {
     let (iris, rose) = (salon(&db).await, salon(&db).await);
     let one = planned(&db, &iris, &message("one", NOW.plus_secs(30))).await;
     let two = planned(&db, &iris, &message("two", NOW.plus_secs(40))).await;
-    done!(db, c => put_off(c, &iris, &one, NOW.plus_secs(9), NOW));
-    done!(db, c => put_off(c, &rose, &two, NOW.plus_secs(9), NOW));
+    done!(db, c => put_off(c, &iris, &one, (NOW.plus_secs(9), 3), NOW));
+    done!(db, c => put_off(c, &rose, &two, (NOW.plus_secs(9), 3), NOW));
     assert!(done!(db, c => note(c, &iris, &one, "hour_full", NOW)));
     assert!(!done!(db, c => note(c, &iris, &one, "hour_full", NOW)), "known");
     assert!(done!(db, c => note(c, &iris, &one, "new_chats_full", NOW)), "another cause is news");
     assert!(!done!(db, c => note(c, &rose, &two, "hour_full", NOW)), "another salon's");
-    let rows = seen!(db, c => list(c, &iris, 9));
+    let rows = seen!(db, c => list(c, &iris, NOW.plus_secs(9), 9));
     let seen: Vec<_> = rows.iter().map(|row| (row.not_before, row.reason.as_str())).collect();
     assert_eq!(seen, [(NOW.plus_secs(9), "new_chats_full"), (NOW, "")]);
+    let tries = [&one, &two].map(|id| (id, if *id == one { 3 } else { 0 }));
+    for (id, tries) in tries {
+        assert_eq!(seen!(db, c => outbox::find(c, &iris, id)).expect("there").attempts, tries);
+    }
     assert!(done!(db, c => outbox::begin_sending(c, &iris, &one, NOW)));
     assert!(!done!(db, c => note(c, &iris, &one, "hour_full", NOW)), "it is on its way");
+}
+
+async fn whoever_was_put_off_stands_in_nobodys_way(db: Db) {
+    let (iris, rose) = (salon(&db).await, salon(&db).await);
+    for (name, deadline) in [("one", 30), ("two", 40), ("free", 50)] {
+        planned(&db, &iris, &message(name, NOW.plus_secs(deadline))).await;
+    }
+    for (name, secs) in [("one", 9), ("two", 6)] {
+        let id = OutboxId::from_stored(name.to_owned());
+        done!(db, c => put_off(c, &iris, &id, (NOW.plus_secs(secs), 1), NOW));
+    }
+    assert_eq!(names(&seen!(db, c => list(c, &iris, NOW, 1))), ["free"]);
+    assert_eq!(names(&seen!(db, c => list(c, &iris, NOW.plus_secs(6), 9))), ["two", "free"]);
+    assert_eq!(seen!(db, c => first_put_off(c, &iris, NOW)), Some(NOW.plus_secs(6)));
+    assert_eq!(seen!(db, c => first_put_off(c, &iris, NOW.plus_secs(6))), Some(NOW.plus_secs(9)));
+    assert_eq!(seen!(db, c => first_put_off(c, &iris, NOW.plus_secs(9))), None);
+    assert_eq!(seen!(db, c => first_deadline(c, &iris)), Some(NOW.plus_secs(30)));
+    assert_eq!(seen!(db, c => first_deadline(c, &rose)), None);
+    assert_eq!(seen!(db, c => first_put_off(c, &rose, NOW)), None);
+}
+
+async fn of_a_move_the_nearer_visit_counts(db: Db) {
+    let iris = salon(&db).await;
+    planned(&db, &iris, &message("tomorrow", NOW.plus_secs(86_400))).await;
+    let away_from_today =
+        NewOutbox { nearest: NOW.plus_secs(3600), ..message("next week", NOW.plus_secs(7 * 86_400)) };
+    planned(&db, &iris, &away_from_today).await;
+    assert_eq!(names(&seen!(db, c => list(c, &iris, NOW, 9))), ["next week", "tomorrow"]);
+    assert_eq!(names(&seen!(db, c => list_warm(c, &iris, NOW, 9))), [""; 0]);
 }
 
 async fn a_salon_without_a_bell_is_found(db: Db) {

@@ -37,7 +37,10 @@ impl Owner {
             Command::Restore(reply) => {
                 let _ = reply.send(if life.pairing.is_some() { Err(Error::NotPaired) } else { Ok(()) });
             }
-            Command::Stop(reply) => return Some(End::Stopped(reply)),
+            Command::Stop(reply) => {
+                self.hear_out(life).await;
+                return Some(End::Stopped(reply));
+            }
             Command::Logout(reply) => return Some(End::Forgotten(reply)),
             Command::Abandon(reply) => return Some(End::Abandoned(reply)),
             Command::Revive if life.running.client.persistence_manager().is_saver_halted() => {

@@ -53,6 +53,9 @@ pub trait Gateway: Send + Sync {
     /// Some of the sessions that are online here, `most` of them.
     fn some_online(&self, most: usize) -> Vec<TenantId>;
 
+    /// Gives back the leases of sessions that were stopped while the database was away.
+    async fn give_back(&self);
+
     /// The others gave this process up: every session is let go at once. Nothing more is written or told of it.
     async fn abandon(&self);
 

@@ -22,8 +22,8 @@ impl Owner {
         self.status.set_lease(None);
         let Some(lease) = self.lease.take().filter(|_| !self.context.registry.is_closing()) else { return };
         if let Err(error) = self.context.vault.let_go(&lease).await {
-            // It stays ours, and is taken anew when it is needed.
-            tracing::warn!(tenant.id = %self.tenant, %error, "a session was not given back");
+            tracing::warn!(tenant.id = %self.tenant, %error, "a session was not given back; it is tried again");
+            self.context.registry.keep(lease);
         }
     }
 

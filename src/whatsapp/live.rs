@@ -126,18 +126,24 @@ impl Gateway for LiveGateway {
 
     async fn send(&self, lease: &Lease, message: &Outgoing) -> Result<(), Error> {
         let client = self.online(&lease.tenant)?;
-        if self.lease(&lease.tenant).as_ref() != Some(lease) || !self.context.vault.stands() {
+        let status = self.context.registry.status(&lease.tenant).ok_or(Error::Elsewhere)?;
+        if status.lease().as_ref() != Some(lease) || !self.context.vault.stands() {
             return Err(Error::Elsewhere);
         }
         let options = SendOptions::default().with_message_id(message.message_id.as_str());
         let text = wa::Message::text(message.text.as_str());
         let sent = client.send_message_with_options(Jid::pn(message.to.digits()), text, options);
-        match tokio::time::timeout(self.context.settings.pace.send, sent).await {
+        status.sends(&message.message_id);
+        let sent = match tokio::time::timeout(self.context.settings.pace.send, sent).await {
             Ok(Ok(_)) => Ok(()),
             Ok(Err(error)) => Err(send_error(error)),
             // The library may have queued it before we lost patience.
             Err(_) => Err(Error::Unclear),
+        };
+        if sent.is_err() {
+            status.is_acked(&message.message_id);
         }
+        sent
     }
 
     fn state(&self, tenant: &TenantId) -> Option<SessionState> {
@@ -149,11 +155,20 @@ impl Gateway for LiveGateway {
     }
 
     fn running(&self) -> usize {
-        self.context.registry.len()
+        self.context.registry.count()
     }
 
     fn some_online(&self, most: usize) -> Vec<TenantId> {
         self.context.registry.some_online(most)
+    }
+
+    async fn give_back(&self) {
+        for lease in self.context.registry.take_kept() {
+            if let Err(error) = self.context.vault.let_go(&lease).await {
+                tracing::warn!(tenant.id = %lease.tenant, %error, "a session was not given back; it is tried again");
+                self.context.registry.keep(lease);
+            }
+        }
     }
 
     async fn abandon(&self) {

@@ -24,7 +24,7 @@ use super::settings::Settings;
 use super::store::WaStore;
 use super::vault::Vault;
 use super::version::Version;
-use super::wire::{Http, Sockets};
+use super::wire::{HeldSockets, Http, Sockets};
 use crate::domain::session::{Lease, PairBy, SessionEvent, SessionState};
 use crate::kernel::clock::{Clock, UnixMs};
 use crate::kernel::id::TenantId;
@@ -235,7 +235,10 @@ impl Owner {
             .with_platform_type(wa::device_props::PlatformType::CHROME);
         let built = Bot::builder()
             .with_backend_arc(Arc::clone(&store) as Arc<dyn Backend>)
-            .with_transport_factory(context.sockets.clone())
+            .with_transport_factory(HeldSockets {
+                sockets: context.sockets.clone(),
+                vault: Arc::clone(&context.vault),
+            })
             .with_http_client(context.http.clone())
             .with_version(version)
             .with_device_props(shown_as)

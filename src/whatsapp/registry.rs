@@ -5,7 +5,7 @@
 //! one set of keys. Commands are handed over under the registry's lock, and an owner leaves only under the same lock with an
 //! empty queue: a command is either heard by the owner that is there or by a new one, and never by nobody.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
@@ -38,11 +38,36 @@ pub(super) struct Status {
     state: AtomicU8,
     client: Mutex<Option<Arc<Client>>>,
     lease: Mutex<Option<Lease>>,
+    /// Ids of messages that went to the socket and were not acknowledged yet.
+    unacked: Mutex<HashSet<String>>,
 }
 
 impl Status {
     fn new() -> Arc<Self> {
-        Arc::new(Self { state: AtomicU8::new(0), client: Mutex::new(None), lease: Mutex::new(None) })
+        Arc::new(Self {
+            state: AtomicU8::new(0),
+            client: Mutex::new(None),
+            lease: Mutex::new(None),
+            unacked: Mutex::new(HashSet::new()),
+        })
+    }
+
+    /// Noted before the message goes: its acknowledgement may be quicker than the call.
+    pub(super) fn sends(&self, message_id: &str) {
+        lock(&self.unacked).insert(message_id.to_owned());
+    }
+
+    pub(super) fn is_acked(&self, message_id: &str) {
+        lock(&self.unacked).remove(message_id);
+    }
+
+    /// On another connection nothing of the last one is acknowledged.
+    pub(super) fn has_reconnected(&self) {
+        lock(&self.unacked).clear();
+    }
+
+    pub(super) fn awaits_acks(&self) -> bool {
+        !lock(&self.unacked).is_empty()
     }
 
     pub(super) fn lease(&self) -> Option<Lease> {
@@ -82,6 +107,8 @@ pub(super) struct Registry {
     entries: Mutex<HashMap<TenantId, Entry>>,
     tasks: TaskTracker,
     closing: AtomicBool,
+    /// Leases of owners that left while the database was away: nobody else can take these sessions up.
+    kept: Mutex<Vec<Lease>>,
 }
 
 impl Registry {
@@ -90,6 +117,7 @@ impl Registry {
             entries: Mutex::new(HashMap::new()),
             tasks: TaskTracker::new(),
             closing: AtomicBool::new(false),
+            kept: Mutex::new(Vec::new()),
         }
     }
 
@@ -142,8 +170,19 @@ impl Registry {
         lock(&self.entries).get(tenant).map(|entry| Arc::clone(&entry.status))
     }
 
-    pub(super) fn len(&self) -> usize {
-        lock(&self.entries).len()
+    /// How many sessions live here; who only shows a code has none yet.
+    pub(super) fn count(&self) -> usize {
+        let entries = lock(&self.entries);
+        entries.values().filter(|entry| entry.status.state() != SessionState::Pairing).count()
+    }
+
+    /// A lease that could not be given back.
+    pub(super) fn keep(&self, lease: Lease) {
+        lock(&self.kept).push(lease);
+    }
+
+    pub(super) fn take_kept(&self) -> Vec<Lease> {
+        std::mem::take(&mut lock(&self.kept))
     }
 
     pub(super) fn some_online(&self, most: usize) -> Vec<TenantId> {

@@ -16,6 +16,9 @@ use super::pairing::{Pairing, ask_code};
 use super::vault::Item;
 use crate::domain::session::{PairBy, Refusal, SessionEvent, SessionState};
 
+/// How long a stop waits for the acknowledgements of what was just said.
+const LAST_WORDS: std::time::Duration = std::time::Duration::from_millis(1_500);
+
 type Welcome = oneshot::Receiver<Arc<OwnedNodeRef>>;
 
 const MARK: &str = "mark";
@@ -83,7 +86,7 @@ impl Owner {
     async fn hear(&mut self, life: &mut Life, notice: Notice) -> Option<End> {
         match notice {
             Notice::Connected => self.connected(life).await,
-            Notice::Ack { message_id, error } => self.tell(SessionEvent::Ack { message_id, error }).await,
+            Notice::Ack { message_id, error } => self.acked(message_id, error).await,
             Notice::Receipt { message_ids, read } => {
                 self.tell(SessionEvent::Receipt { message_ids, read }).await;
             }
@@ -94,6 +97,31 @@ impl Owner {
             notice => return self.hear_rare(life, notice).await,
         }
         None
+    }
+
+    async fn acked(&self, message_id: String, error: Option<u16>) {
+        self.status.is_acked(&message_id);
+        self.tell(SessionEvent::Ack { message_id, error }).await;
+    }
+
+    /// Before the client is stopped: what was just said is acknowledged in a moment, and who does not listen for it leaves it in
+    /// doubt.
+    pub(super) async fn hear_out(&mut self, life: &mut Life) {
+        let until = Instant::now() + LAST_WORDS;
+        loop {
+            let notice = match self.status.awaits_acks() {
+                true => tokio::time::timeout_at(until, life.running.notices.recv()).await.ok().flatten(),
+                false => life.running.notices.try_recv().ok(),
+            };
+            match notice {
+                Some(Notice::Ack { message_id, error }) => self.acked(message_id, error).await,
+                Some(Notice::Receipt { message_ids, read }) => {
+                    self.tell(SessionEvent::Receipt { message_ids, read }).await;
+                }
+                None | Some(Notice::Disconnected { .. }) => return,
+                Some(_) => {}
+            }
+        }
     }
 
     async fn hear_rare(&mut self, life: &mut Life, notice: Notice) -> Option<End> {
@@ -206,6 +234,7 @@ impl Owner {
         life.pairing = None;
         life.patience = None;
         self.failures = 0;
+        self.status.has_reconnected();
         if let Err(error) = self.tell_linked_once(&life.running).await {
             // Told again at the next connection.
             tracing::warn!(tenant.id = %self.tenant, error = %error, "a linked session could not be marked as told");

@@ -18,6 +18,7 @@ use whatsapp_rust::transport::{
 use whatsapp_rust::wacore::net::{WHATSAPP_WEB_ORIGIN, WHATSAPP_WEB_WS_URL};
 
 use super::settings::Settings;
+use super::vault::Vault;
 
 /// The way to WhatsApp's socket, shared by every session.
 ///
@@ -58,6 +59,24 @@ impl TransportFactory for Sockets {
         &self,
     ) -> anyhow::Result<(Arc<dyn Transport>, async_channel::Receiver<TransportEvent>)> {
         tokio::time::timeout(DIAL, self.0.dial()).await.context("WhatsApp did not answer in time")?
+    }
+}
+
+/// The same way for one that runs sessions under leases: the library reconnects by itself, and a process that was cut off must not
+/// put out of the line whoever has taken its sessions over.
+#[derive(Clone)]
+pub(super) struct HeldSockets {
+    pub(super) sockets: Sockets,
+    pub(super) vault: Arc<dyn Vault>,
+}
+
+#[async_trait]
+impl TransportFactory for HeldSockets {
+    async fn create_transport(
+        &self,
+    ) -> anyhow::Result<(Arc<dyn Transport>, async_channel::Receiver<TransportEvent>)> {
+        anyhow::ensure!(self.vault.stands(), "another node may run this session by now");
+        self.sockets.create_transport().await
     }
 }
 

@@ -64,6 +64,42 @@ async fn a_frozen_salon_is_silent_and_a_paid_one_speaks_again() {
     salon.world.stop().await;
 }
 
+/// What waited was withdrawn when it was stopped: nobody else would plan it again.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waited_when_a_salon_was_disconnected_is_planned_again_when_it_is_back() {
+    let salon = Salon::active_with([
+        (
+            "SALONBRIDGE_RULES",
+            "settle_ms = 300\npacing.new_chats = [1]\npacing.near_percent = 0\npacing.pause_ms = [0, 0]"
+                .to_owned(),
+        ),
+        ("SALONBRIDGE_CONFIRM_WAIT_S", "1".to_owned()),
+    ])
+    .await;
+    let path = salon.hook_path().await;
+    salon.post(&path, salon.hook(810, "create", json!({}))).await;
+    salon.told(1).await;
+    let boris = json!({
+        "client": {"name": "Борис", "phone": "+79000000077"}, "staff_id": 1_500_101, "services": [7_700_201],
+        "datetime": demo_trip::visit_time(4, 12), "length": 5400,
+    });
+    let booked = salon.crm("POST", &admin("records"), boris).await["id"].to_string();
+    salon.until_why(&booked, "held: new_chats_full").await;
+    salon.crm("POST", &admin("freeze"), json!({})).await;
+    salon.until_why(&booked, "withdrawn: salon_stopped").await;
+
+    salon.crm("POST", &admin("uninstall?silent=1"), json!({})).await;
+    salon.trip().install(&mut Report::default()).await.expect("connected again");
+    salon.until_state(TenantState::Active).await;
+    salon
+        .until("planned again", async || {
+            salon.why(&booked).await.iter().filter(|line| *line == "planned: confirmation").count() == 2
+        })
+        .await;
+    salon.told(1).await;
+    salon.world.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_uninstalled_salon_is_unlinked_its_keys_are_gone_and_it_can_come_back() {
     let salon = Salon::active().await;

@@ -12,6 +12,7 @@ mod life;
 mod linking;
 mod lost;
 mod nodes;
+mod number;
 mod pacing;
 mod records;
 mod settling;

@@ -2,219 +2,22 @@
 //! fails, waits and is seen. Hours pass here by a clock that is moved; nobody sleeps.
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex};
 
-use async_trait::async_trait;
-use salonbridge::app::tenants::Overrides;
-use salonbridge::app::{App, Parts, notify, turns};
 use salonbridge::boot::demo_trip::{CLIENT_PHONE, SALON_PHONE};
-use salonbridge::domain::message::{MessageKind, OutboxState};
-use salonbridge::domain::session::{InboundMessage, Lease, PairBy, SessionState};
-use salonbridge::kernel::clock::{Clock as _, ManualClock, UnixMs};
-use salonbridge::kernel::id::{OutboxId, TenantId};
+use salonbridge::domain::message::OutboxState;
+use salonbridge::domain::session::InboundMessage;
+use salonbridge::kernel::clock::Clock as _;
+use salonbridge::kernel::id::OutboxId;
 use salonbridge::kernel::phone::Phone;
-use salonbridge::storage::outbox::{self, NewOutbox};
-use salonbridge::storage::{pace, session_lease};
-use salonbridge::whatsapp::error::Error;
-use salonbridge::whatsapp::gateway::{Gateway, Outgoing};
+use salonbridge::storage::pace;
 use serde_json::json;
 
 use crate::kit::{OPERATOR, Salon};
+use crate::number::{Answer, desks, phone};
 
 const SECOND: i64 = 1_000;
 const HOUR: i64 = 3_600 * SECOND;
 const DAY: i64 = 24 * HOUR;
-
-/// What WhatsApp makes of a message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Answer {
-    Taken,
-    Nacked(u16),
-    /// The library fails before anything leaves.
-    Broken,
-}
-
-type Judge = Box<dyn Fn(&Outgoing) -> Answer + Send + Sync>;
-
-/// A WhatsApp that is online and notes what it is handed, and when.
-struct Notebook {
-    lease: Lease,
-    clock: Arc<ManualClock>,
-    judge: Mutex<Judge>,
-    handed: Mutex<Vec<(UnixMs, Outgoing)>>,
-    tried: Mutex<Vec<UnixMs>>,
-}
-
-#[async_trait]
-impl Gateway for Notebook {
-    async fn pair(&self, _: &TenantId, _: PairBy) -> Result<(), Error> {
-        Ok(())
-    }
-    async fn cancel_pairing(&self, _: &TenantId) {}
-    async fn restore(&self, _: &TenantId) -> Result<(), Error> {
-        Ok(())
-    }
-    async fn stop(&self, _: &TenantId) {}
-    async fn logout(&self, _: &TenantId) -> Result<(), Error> {
-        Ok(())
-    }
-    async fn is_on_whatsapp(&self, _: &TenantId, _: &Phone) -> Result<bool, Error> {
-        Ok(true)
-    }
-    async fn send(&self, _: &Lease, message: &Outgoing) -> Result<(), Error> {
-        let now = self.clock.now();
-        self.tried.lock().expect("no panic").push(now);
-        if (self.judge.lock().expect("no panic"))(message) == Answer::Broken {
-            return Err(Error::Library(anyhow::anyhow!("broken")));
-        }
-        self.handed.lock().expect("no panic").push((now, message.clone()));
-        Ok(())
-    }
-    fn state(&self, _: &TenantId) -> Option<SessionState> {
-        Some(SessionState::Online)
-    }
-    fn lease(&self, _: &TenantId) -> Option<Lease> {
-        Some(self.lease.clone())
-    }
-    fn running(&self) -> usize {
-        1
-    }
-    fn some_online(&self, _: usize) -> Vec<TenantId> {
-        Vec::new()
-    }
-    async fn abandon(&self) {}
-    async fn shutdown(&self) {}
-}
-
-/// A salon's number in the hands of a second product on its database, which has a clock of its own and the shipped rules.
-struct Desk {
-    salon: Salon,
-    app: App,
-    clock: Arc<ManualClock>,
-    whatsapp: Arc<Notebook>,
-}
-
-impl Desk {
-    async fn open(salon: Salon) -> Self {
-        salon.decided("sent", "welcome").await;
-        let ours = salon.app();
-        // The salon's own session ends: whatever is planned from now on is for the notebook.
-        ours.gateway().expect("a gateway").stop(&salon.tenant).await;
-        let mut conn = ours.db.begin().await.expect("begins");
-        let lease = session_lease::take(&mut conn, &salon.tenant, &ours.node.id())
-            .await
-            .expect("asked")
-            .expect("free");
-        conn.commit().await.expect("commits");
-        let clock = Arc::new(ManualClock::at(ours.now()));
-        let app = App::new(Parts {
-            db: ours.db.clone(),
-            crm: ours.crm.clone(),
-            clock: clock.clone(),
-            settings: ours.settings.clone(),
-            keys: ours.keys.clone(),
-            tenants: Overrides::load(std::path::Path::new("tenants")).expect("rules"),
-            node: ours.node.clone(),
-            alarm: None,
-        });
-        let whatsapp = Arc::new(Notebook {
-            lease,
-            clock: clock.clone(),
-            judge: Mutex::new(Box::new(|_| Answer::Taken)),
-            handed: Mutex::default(),
-            tried: Mutex::default(),
-        });
-        app.set_gateway(whatsapp.clone());
-        Self { salon, app, clock, whatsapp }
-    }
-
-    fn judge(&self, judge: impl Fn(&Outgoing) -> Answer + Send + Sync + 'static) {
-        *self.whatsapp.judge.lock().expect("no panic") = Box::new(judge);
-    }
-
-    /// Plans a confirmation to client `n` of a visit in `ms`, which nobody rings for.
-    async fn plan(&self, n: u32, ms: i64) -> OutboxId {
-        let (id, now) = (&self.salon.tenant, self.clock.now());
-        let key = self.app.keys.of(id).await.expect("a key");
-        let (phone, intent) = (phone(n), format!("{n}:{}", now.plus_ms(ms).0));
-        let new = NewOutbox {
-            id: OutboxId::new(now),
-            recipient: key.seal_text("outbox", "recipient", &phone),
-            peer: key.hash("chat", &phone)[..32].to_owned(),
-            text: key.seal_text("outbox", &intent, "text"),
-            told: String::new(),
-            told_before: String::new(),
-            message_id: notify::message_id(&key, &intent),
-            intent,
-            kind: MessageKind::Confirmation,
-            record: None,
-            not_before: now,
-            deadline: now.plus_ms(ms),
-        };
-        let mut conn = self.app.db.begin().await.expect("begins");
-        let planned = outbox::plan(&mut conn, id, &new, now).await.expect("stored").expect("new");
-        conn.commit().await.expect("commits");
-        planned
-    }
-
-    /// The salon's turns until `ms` from now have passed; WhatsApp answers each message at once.
-    async fn pass(&self, ms: i64) {
-        let end = self.clock.now().plus_ms(ms);
-        let mut answered = self.whatsapp.handed.lock().expect("no panic").len();
-        loop {
-            let wait = turns::take(&self.app, &self.salon.tenant).await.expect("no failure");
-            let handed = self.whatsapp.handed.lock().expect("no panic").clone();
-            for (_, message) in &handed[answered..] {
-                let answer = (self.whatsapp.judge.lock().expect("no panic"))(message);
-                let error = match answer {
-                    Answer::Nacked(code) => Some(code),
-                    Answer::Taken | Answer::Broken => None,
-                };
-                let done = notify::acknowledged(&self.app, &self.salon.tenant, &message.message_id, error);
-                done.await.expect("noted");
-            }
-            let news = handed.len() > answered;
-            answered = handed.len();
-            let Some(wait) = wait.filter(|wait| news || self.clock.now().plus_ms(*wait) < end) else { break };
-            // What was acknowledged may have changed whose turn it is.
-            self.clock.advance_ms(if news { 0 } else { wait.max(1) });
-        }
-        let rest = end.since(self.clock.now());
-        self.clock.advance_ms(rest.max(0));
-    }
-
-    /// Whom WhatsApp was handed a message to, and how long after `since`.
-    fn handed(&self, since: UnixMs) -> Vec<(i64, u32)> {
-        let handed = self.whatsapp.handed.lock().expect("no panic");
-        let client = |message: &Outgoing| message.to.digits()[5..].parse().expect("a client's number");
-        handed.iter().map(|(at, message)| (at.since(since), client(message))).collect()
-    }
-
-    async fn state(&self, id: &OutboxId) -> OutboxState {
-        let mut conn = self.app.db.read().await.expect("a connection");
-        outbox::find(&mut conn, &self.salon.tenant, id).await.expect("read").expect("there").state
-    }
-
-    async fn health(&self) -> serde_json::Value {
-        let (status, health) = self.salon.ask(OPERATOR, self.salon.company("/health")).await;
-        assert_eq!(status, 200, "{health}");
-        health
-    }
-
-    async fn said(&self, verb: &str, reason: &str) -> usize {
-        let decisions = self.salon.decisions().await;
-        decisions.iter().filter(|(v, r)| v == verb && r == reason).count()
-    }
-}
-
-fn phone(n: u32) -> String {
-    format!("79001{n:06}")
-}
-
-/// The same on both engines.
-async fn desks() -> [Desk; 2] {
-    [Desk::open(Salon::active().await).await, Desk::open(Salon::active_on_postgres().await).await]
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn after_an_outage_the_nearest_visits_are_told_first_and_what_is_stale_is_dropped_listed_and_counted() {
@@ -302,7 +105,7 @@ async fn what_fails_alone_waits_alone_and_what_fails_and_fails_rests_is_seen_and
 
         // Now nothing gets out. Five failures in a row and three minutes later, sending rests.
         desk.judge(|_| Answer::Broken);
-        for n in 6..9 {
+        for n in 6..11 {
             desk.plan(n, 4 * DAY).await;
         }
         desk.pass(HOUR).await;
@@ -317,11 +120,36 @@ async fn what_fails_alone_waits_alone_and_what_fails_and_fails_rests_is_seen_and
 
         desk.judge(|_| Answer::Taken);
         desk.pass(2 * HOUR).await;
-        assert_eq!(desk.handed(began).len(), 8, "all are told, each once");
+        assert_eq!(desk.handed(began).len(), 10, "all are told, each once");
         let mut conn = desk.app.db.read().await.expect("a connection");
         let row = pace::find(&mut conn, &desk.salon.tenant).await.expect("read").expect("there");
         assert_eq!((row.breaker.failures, row.breaker.open_until), (0, None));
         drop(conn);
+        desk.salon.world.stop().await;
+    }
+}
+
+/// Its message may fail for days, nearest of all and tried again and again.
+#[tokio::test(flavor = "multi_thread")]
+async fn one_number_that_whatsapp_cannot_bear_keeps_nobody_else_from_their_message() {
+    for (desk, ill) in desks().await.into_iter().zip([Answer::Broken, Answer::Unknown]) {
+        let began = desk.clock.now();
+        desk.judge(move |message| if message.to.digits() == phone(1) { ill } else { Answer::Taken });
+        let broken = desk.plan(1, 2 * DAY).await;
+        for n in 2..5 {
+            desk.pass(3 * HOUR).await;
+            let at = desk.clock.now();
+            desk.plan(n, 5 * DAY).await;
+            desk.pass(60 * SECOND).await;
+            let (told_at, client) = desk.handed(began).last().copied().expect("a message");
+            // A try that came to nothing is followed by a pause too.
+            assert!(client == n && told_at - at.since(began) <= 10 * SECOND, "at once: {ill:?} {told_at}");
+        }
+        assert_eq!(desk.state(&broken).await, OutboxState::Planned);
+        let tries = desk.whatsapp.tried.lock().expect("no panic").len();
+        assert!((30..120).contains(&tries), "{tries} tries in nine hours: {ill:?}");
+        desk.pass(2 * DAY).await;
+        assert_eq!(desk.state(&broken).await, OutboxState::Expired);
         desk.salon.world.stop().await;
     }
 }
@@ -377,6 +205,7 @@ async fn when_whatsapp_refuses_new_chats_strangers_wait_friends_do_not_and_the_s
 async fn a_stranger_whom_whatsapp_refused_is_told_when_they_write_to_the_salon() {
     let salon = Salon::active().await;
     let path = salon.hook_path().await;
+    salon.decided("sent", "welcome").await;
     salon.whatsapp(json!({"nack": {"code": 463, "next": 1}})).await;
     salon.post(&path, salon.hook(701, "create", json!({}))).await;
     salon.until_why(701, "returned: reach_out_locked").await;

@@ -221,6 +221,7 @@ async fn noteless(salon: &Salon, intent: &str, record: Option<i64>) -> OutboxId 
         record: record.map(RecordId),
         not_before: now,
         deadline: now.plus_secs(3600),
+        nearest: now.plus_secs(3600),
     };
     let mut conn = salon.app().db.begin().await.expect("begins");
     let id = outbox::plan(&mut conn, &salon.tenant, &new, now).await.expect("stored").expect("new");

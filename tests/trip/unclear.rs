@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use salonbridge::app::tenants::Overrides;
 use salonbridge::app::{App, Parts};
 use salonbridge::app::{notify, turns};
-use salonbridge::boot::demo_trip::CLIENT_PHONE;
+use salonbridge::boot::demo_trip::{self, CLIENT_PHONE};
 use salonbridge::domain::message::{MessageKind, OutboxState};
 use salonbridge::domain::session::{Lease, PairBy, SessionState};
 use salonbridge::kernel::clock::{Clock as _, ManualClock};
@@ -15,9 +15,11 @@ use salonbridge::kernel::id::{JobId, OutboxId, TenantId};
 use salonbridge::kernel::phone::Phone;
 use salonbridge::storage::job::{self, Claim, NewJob};
 use salonbridge::storage::outbox::{self, NewOutbox};
-use salonbridge::storage::session_lease;
+use salonbridge::storage::{session_lease, waiting};
 use salonbridge::whatsapp::error::Error;
 use salonbridge::whatsapp::gateway::{Gateway, Outgoing};
+
+use serde_json::json;
 
 use crate::kit::Salon;
 
@@ -61,6 +63,7 @@ impl Gateway for Vague {
     fn some_online(&self, _: usize) -> Vec<TenantId> {
         Vec::new()
     }
+    async fn give_back(&self) {}
     async fn abandon(&self) {}
     async fn shutdown(&self) {}
 }
@@ -140,11 +143,19 @@ impl Doubt {
             record: None,
             not_before: now,
             deadline: now.plus_secs(3600),
+            nearest: now.plus_secs(3600),
         };
         let mut conn = self.app.db.begin().await.expect("a connection");
         let planned = outbox::plan(&mut conn, tenant, &new, now).await.expect("stored").expect("new");
         conn.commit().await.expect("committed");
         planned
+    }
+
+    /// What is being sent, the longest first.
+    async fn sending(&self, tenant: &TenantId) -> Vec<OutboxId> {
+        let mut conn = self.app.db.read().await.expect("a connection");
+        let sending = waiting::list_sending(&mut conn, tenant, 9).await.expect("read");
+        sending.into_iter().map(|(id, _)| id).collect()
     }
 
     async fn turn(&self, tenant: &TenantId) -> Option<i64> {
@@ -222,5 +233,35 @@ async fn under_a_lease_that_another_took_over_no_send_begins() {
         "whoever has it now sends it"
     );
     assert_eq!(doubt.whatsapp.handed.load(Ordering::SeqCst), 0);
+    salon.world.stop().await;
+}
+
+/// WhatsApp's refusal of a message, or the word that it never left, comes when the next one about the same visit has gone.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_comes_back_after_its_successor_left_is_not_said_any_more() {
+    let salon = Salon::active().await;
+    let doubt = Doubt::over(&salon).await;
+    let path = salon.hook_path().await;
+    salon.post(&path, salon.hook(705, "create", json!({}))).await;
+    salon.until_why(705, "planned: confirmation").await;
+    doubt.clock.advance_ms(salon.app().now().since(doubt.clock.now()));
+    assert!(doubt.turn(&salon.tenant).await.is_some());
+    let first = doubt.sending(&salon.tenant).await;
+    let later = demo_trip::visit_time(6, 18);
+    salon.post(&path, salon.hook(705, "update", json!({"date": later, "datetime": null}))).await;
+    salon.until_why(705, "planned: change").await;
+    // Between two messages to one client.
+    doubt.clock.advance_ms(16_000);
+    assert!(doubt.turn(&salon.tenant).await.is_some());
+    let both = doubt.sending(&salon.tenant).await;
+    assert_eq!((first.len(), both.len()), (1, 2), "{both:?}");
+
+    let row = doubt.row(&salon.tenant, &first[0]).await;
+    notify::acknowledged(&doubt.app, &salon.tenant, &row.message_id, Some(463)).await.expect("noted");
+    let row = doubt.row(&salon.tenant, &first[0]).await;
+    assert_eq!((row.state, row.reason.as_str()), (OutboxState::Cancelled, "superseded"));
+    for id in both.iter().filter(|id| **id != first[0]) {
+        assert_eq!(doubt.row(&salon.tenant, id).await.state, OutboxState::Sending);
+    }
     salon.world.stop().await;
 }

@@ -230,6 +230,7 @@ async fn plan_late(salon: &Salon, record: i64) {
         record: Some(RecordId(record)),
         not_before: now,
         deadline: now.plus_ms(-1),
+        nearest: now.plus_ms(-1),
     };
     let mut conn = salon.app().db.begin().await.expect("begins");
     outbox::plan(&mut conn, &salon.tenant, &new, now).await.expect("stored").expect("new");

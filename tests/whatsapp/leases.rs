@@ -95,3 +95,15 @@ async fn a_node_that_was_given_up_lets_go_of_all_it_ran_and_tells_nothing() {
     house.told.state(&tenant, SessionState::Online).await;
     house.gateway.shutdown().await;
 }
+
+/// A node's share is of linked sessions: pages that show a code must not push these away.
+#[tokio::test]
+async fn a_code_that_is_shown_takes_no_linked_sessions_place() {
+    let house = House::open().await;
+    let tenant = house.salon().await;
+    house.gateway.pair(&tenant, PairBy::Qr).await.expect("begun");
+    house.told.qr(&tenant).await;
+    assert_eq!(house.gateway.running(), 0);
+    house.link(&tenant, SALON).await;
+    assert_eq!(house.gateway.running(), 1);
+}

@@ -40,6 +40,7 @@ async fn said_again(base: Base) {
         message_id: "3EB0OURS".to_owned(),
         not_before: UnixMs(1),
         deadline: UnixMs(2),
+        nearest: UnixMs(2),
     };
     let mut conn = base.db.begin().await.expect("begins");
     outbox::plan(&mut conn, &tenant, &new, UnixMs(1)).await.expect("stored").expect("new");

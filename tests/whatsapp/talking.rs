@@ -48,6 +48,22 @@ async fn a_refused_message_says_why() {
     house.told.wait("the nack", |told| told.of(&tenant).contains(&nack).then_some(())).await;
 }
 
+/// Else each stop would leave a message in doubt that WhatsApp was about to take.
+#[tokio::test]
+async fn a_stop_hears_whether_what_was_just_said_was_taken() {
+    let house = House::open().await;
+    let tenant = house.linked(SALON).await;
+    let ack = |id: &str| SessionEvent::Ack { message_id: id.to_owned(), error: None };
+    let (first, last) = ("3EB0000000000000000031", "3EB0000000000000000032");
+    house.send(&tenant, first, ANNA, "first").await;
+    house.told.wait("the ack", |told| told.of(&tenant).contains(&ack(first)).then_some(())).await;
+    house.stage.post("/faults", json!({ "slow_ms": 200 })).await;
+    house.send(&tenant, last, ANNA, "last").await;
+    assert!(!house.told.of(&tenant).contains(&ack(last)), "WhatsApp is slow");
+    house.gateway.stop(&tenant).await;
+    assert!(house.told.of(&tenant).contains(&ack(last)));
+}
+
 #[tokio::test]
 async fn many_messages_at_once_all_arrive() {
     let house = House::open().await;

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::yclients::{
     answer::Refusal,
-    input::{self, Id},
+    input::{self, Id, Params},
     install,
     world::{self, World},
 };
@@ -37,9 +37,10 @@ async fn install_app(State(world): State<World>, Path(id): Path<Id>, body: Optio
     })
 }
 
-async fn uninstall(State(world): State<World>, Path(id): Path<Id>) -> Shown {
+/// `?silent=1` tells nobody: an event that was lost.
+async fn uninstall(State(world): State<World>, Path(id): Path<Id>, params: Params) -> Shown {
     world.with(|state, now| {
-        install::uninstall(state, now, id.0, "marketplace", true)?;
+        install::uninstall(state, now, id.0, "marketplace", !params.flag("silent"))?;
         state_of(state, id.0)
     })
 }
