@@ -15,6 +15,8 @@ mod nodes;
 mod pacing;
 mod records;
 mod settling;
+mod sync;
+mod sync_weather;
 mod unclear;
 mod weather;
 mod why;
