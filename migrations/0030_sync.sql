@@ -17,6 +17,7 @@ CREATE TABLE sync_run (
     skipped     BIGINT  NOT NULL,
     failed      BIGINT  NOT NULL,
     skips       TEXT    NOT NULL,              -- JSON: why so many were skipped
+    own_ms      BIGINT  NOT NULL,              -- our own time for it, without waiting for YClients
     attempts    BIGINT  NOT NULL,              -- times it was broken off by bad weather
     error       TEXT    NOT NULL,              -- a key: what broke it off last; '' for nothing
     asked_at    BIGINT  NOT NULL,

@@ -9,8 +9,8 @@ use crate::kernel::clock::UnixMs;
 use crate::kernel::id::{SyncId, TenantId};
 
 const OPEN: &str = "INSERT INTO sync_run (id, tenant_id, kind, state, by_hand, scope, place, page, created, updated, unchanged, \
-     cancelled, healed, skipped, failed, skips, attempts, error, asked_at, began_at, moved_at, finished_at) \
-     VALUES ($1, $2, $3, 'waiting', $4, '', '', 0, 0, 0, 0, 0, 0, 0, 0, '{}', 0, '', $5, NULL, $5, NULL) \
+     cancelled, healed, skipped, failed, skips, own_ms, attempts, error, asked_at, began_at, moved_at, finished_at) \
+     VALUES ($1, $2, $3, 'waiting', $4, '', '', 0, 0, 0, 0, 0, 0, 0, 0, '{}', 0, 0, '', $5, NULL, $5, NULL) \
      ON CONFLICT (tenant_id, kind) WHERE finished_at IS NULL DO NOTHING";
 const FIND_OPEN: &str = "SELECT * FROM sync_run WHERE tenant_id = $1 AND kind = $2 AND finished_at IS NULL";
 const FIND: &str = "SELECT * FROM sync_run WHERE tenant_id = $1 AND id = $2";
@@ -19,10 +19,10 @@ const LAST: &str = "SELECT * FROM sync_run WHERE tenant_id = $1 AND kind = $2 AN
 const LAST_GOOD: &str =
     "SELECT * FROM sync_run WHERE tenant_id = $1 AND kind = $2 AND state = 'done' ORDER BY id DESC LIMIT 1";
 const BEGIN: &str = "UPDATE sync_run SET state = 'running', scope = $3, place = '', page = page + 1, began_at = $4, moved_at = $4, \
-     created = 0, updated = 0, unchanged = 0, cancelled = 0, healed = 0, skipped = 0, failed = 0, skips = '{}' \
+     created = 0, updated = 0, unchanged = 0, cancelled = 0, healed = 0, skipped = 0, failed = 0, skips = '{}', own_ms = 0 \
      WHERE tenant_id = $1 AND id = $2 AND page = $5 AND finished_at IS NULL";
 const MOVE_ON: &str = "UPDATE sync_run SET state = 'running', place = $3, page = page + 1, created = $4, updated = $5, \
-     unchanged = $6, cancelled = $7, healed = $8, skipped = $9, failed = $10, skips = $11, moved_at = $12, attempts = 0, error = '' \
+     unchanged = $6, cancelled = $7, healed = $8, skipped = $9, failed = $10, skips = $11, own_ms = $14, moved_at = $12, attempts = 0, error = '' \
      WHERE tenant_id = $1 AND id = $2 AND page = $13 AND finished_at IS NULL";
 const PUT_OFF: &str = "UPDATE sync_run SET state = 'waiting', attempts = attempts + 1, error = $3 \
      WHERE tenant_id = $1 AND id = $2 AND finished_at IS NULL";
@@ -57,6 +57,7 @@ struct Raw {
     healed: i64,
     failed: i64,
     skips: String,
+    own_ms: i64,
     attempts: i64,
     error: String,
     asked_at: i64,
@@ -88,6 +89,7 @@ impl TryFrom<Raw> for SyncRun {
             place: row.place,
             page: row.page,
             counts,
+            own_ms: row.own_ms,
             attempts: row.attempts,
             error: row.error,
             asked_at: UnixMs(row.asked_at),
@@ -165,18 +167,18 @@ pub async fn begin(
     Ok(rows == 1)
 }
 
-/// Notes one page more, with all counts as they are then; `false` when another has written this page.
+/// Notes one page more, with all counts and our own time as they are then; `false` when another has written this page.
 pub async fn move_on(
     conn: &mut Conn,
     tenant: &TenantId,
     run: &SyncRun,
-    (place, counts): (&str, &Counts),
+    (place, counts, own_ms): (&str, &Counts, i64),
     now: UnixMs,
 ) -> Result<bool, Error> {
     let skips = serde_json::to_string(&counts.skipped).unwrap_or_else(|_| "{}".to_owned());
     let rows = on!(conn, c => sqlx::query(MOVE_ON).bind(tenant.as_str()).bind(run.id.as_str()).bind(place)
         .bind(counts.created).bind(counts.updated).bind(counts.unchanged).bind(counts.cancelled).bind(counts.healed)
-        .bind(counts.skips()).bind(counts.failed).bind(&skips).bind(now.0).bind(run.page)
+        .bind(counts.skips()).bind(counts.failed).bind(&skips).bind(now.0).bind(run.page).bind(own_ms)
         .execute(c).await.map(|d| d.rows_affected()))?;
     Ok(rows == 1)
 }

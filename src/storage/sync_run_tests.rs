@@ -64,14 +64,14 @@ async fn a_page_is_written_by_one(db: Db) {
     };
     counts.skip(Skip::Unreadable);
     counts.skip(Skip::Unreadable);
-    assert!(!done!(db, c => move_on(c, &rose, &run, ("place", &counts), NOW)), "another salon's");
-    assert!(done!(db, c => move_on(c, &iris, &run, ("place", &counts), NOW.plus_ms(1))));
-    assert!(!done!(db, c => move_on(c, &iris, &run, ("place", &counts), NOW)), "written by another");
+    assert!(!done!(db, c => move_on(c, &rose, &run, ("place", &counts, 7), NOW)), "another salon's");
+    assert!(done!(db, c => move_on(c, &iris, &run, ("place", &counts, 7), NOW.plus_ms(1))));
+    assert!(!done!(db, c => move_on(c, &iris, &run, ("place", &counts, 7), NOW)), "written by another");
     let moved = seen!(db, c => find_open(c, &iris, RECORDS)).expect("open");
     assert_eq!((moved.place.as_str(), &moved.counts, moved.page), ("place", &counts, run.page + 1));
-    assert_eq!((moved.moved_at, moved.counts.skips()), (NOW.plus_ms(1), 2));
+    assert_eq!((moved.moved_at, moved.counts.skips(), moved.own_ms), (NOW.plus_ms(1), 2, 7));
     done!(db, c => finish(c, &iris, &run.id, "", NOW));
-    assert!(!done!(db, c => move_on(c, &iris, &moved, ("late", &counts), NOW)), "it has ended");
+    assert!(!done!(db, c => move_on(c, &iris, &moved, ("late", &counts, 8), NOW)), "it has ended");
 }
 
 async fn a_run_is_put_off_and_ends_once(db: Db) {
@@ -85,7 +85,7 @@ async fn a_run_is_put_off_and_ends_once(db: Db) {
             (SyncState::Waiting, attempt, "weather")
         );
     }
-    done!(db, c => move_on(c, &iris, &run, ("", &Counts::default()), NOW));
+    done!(db, c => move_on(c, &iris, &run, ("", &Counts::default(), 0), NOW));
     let on = seen!(db, c => find_open(c, &iris, RECORDS)).expect("open");
     assert_eq!((on.attempts, on.error.as_str()), (0, ""), "it got on");
     assert!(done!(db, c => finish(c, &iris, &run.id, "licence", NOW)));
@@ -99,12 +99,12 @@ async fn a_run_that_begins_anew_counts_anew(db: Db) {
     let run = opened(&db, &iris, NOW).await;
     done!(db, c => begin(c, &iris, &run, "first", NOW));
     let run = seen!(db, c => find_open(c, &iris, RECORDS)).expect("open");
-    done!(db, c => move_on(c, &iris, &run, ("place", &Counts { created: 9, ..Counts::default() }), NOW));
+    done!(db, c => move_on(c, &iris, &run, ("place", &Counts { created: 9, ..Counts::default() }, 9), NOW));
     let run = seen!(db, c => find_open(c, &iris, RECORDS)).expect("open");
     assert!(done!(db, c => begin(c, &iris, &run, "second", NOW.plus_secs(9))));
     let anew = seen!(db, c => find_open(c, &iris, RECORDS)).expect("open");
     assert_eq!((anew.counts, anew.place.as_str(), anew.scope.as_str()), (Counts::default(), "", "second"));
-    assert_eq!(anew.began_at, Some(NOW.plus_secs(9)));
+    assert_eq!((anew.began_at, anew.own_ms), (Some(NOW.plus_secs(9)), 0));
 }
 
 async fn the_log_is_turned_page_by_page(db: Db) {
@@ -148,7 +148,7 @@ async fn a_salon_without_a_job_is_found(db: Db) {
         let found = seen!(db, c => list_unrung(c, "sync", ":sync", 9));
         found.into_iter().map(|(id, _)| id).collect::<Vec<_>>()
     };
-    assert_eq!(unrung().await, [iris.clone()], "the other one is not active: {rose}");
+    assert_eq!(unrung().await, std::slice::from_ref(&iris), "the other one is not active: {rose}");
     let subject = format!("{iris}:sync");
     let job = NewJob {
         id: JobId::new(NOW),

@@ -153,6 +153,7 @@ fn run_json(run: &SyncRun) -> Value {
         "skipped": counts.skips(),
         "skipped_why": counts.skipped,
         "failed": counts.failed,
+        "own_ms": run.own_ms,
         "attempts": run.attempts,
         "error": trouble.map(|trouble| json!({"code": trouble, "what_to_do": trouble.sentence()})),
         "asked_at": run.asked_at,

@@ -163,6 +163,8 @@ async fn commanded(around: &salonbridge::boot::demo::Around, words: &[&str]) -> 
 
 /// Dies at this place, three times, and is started again; the whole journal is there in the end, and no page was lost or told.
 async fn killed(salon: Salon, place: &str) {
+    // Each of the processes counts its own calls.
+    salon.crm("POST", "/admin/config", json!({"rate_limit": false})).await;
     salon.journal_of(450).await;
     salon.crm("POST", &records_path(), crate::sync::booking(3, 15)).await;
     let tenant = salon.tenant.clone();
@@ -261,6 +263,8 @@ impl Salon {
 #[tokio::test(flavor = "multi_thread")]
 async fn hook_settings_that_forget_us_are_repaired_and_others_left_alone() {
     let salon = Salon::active().await;
+    // The owner's clicks and ours come in one second here.
+    salon.crm("POST", "/admin/config", json!({"rate_limit": false})).await;
     let ours = salon.settings().await["urls"][0].as_str().expect("ours").to_owned();
     salon.hooks_checked().await;
     assert_eq!(salon.health().await["webhooks"], "right");
@@ -325,6 +329,16 @@ async fn the_catalogue_is_copied_by_hand_and_its_run_is_in_the_log() {
         salonbridge::storage::catalog_now::list_categories(&mut conn, &salon.tenant).await.expect("read");
     assert_eq!(groups.iter().map(|group| group.title.as_str()).collect::<Vec<_>>(), ["Маникюр"]);
     drop(conn);
+    salon.world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_asked_to_slow_down_waits_for_a_turn_and_goes_on() {
+    let salon = Salon::active().await;
+    salon.journal_of(250).await;
+    salon.list_fault(json!({"kind": "status", "status": 429, "retry_after": 1, "skip": 1, "count": 1})).await;
+    let run = salon.synced().await;
+    assert_eq!((run.state, run.attempts, run.counts.created), (SyncState::Done, 0, 250), "{run:?}");
     salon.world.stop().await;
 }
 

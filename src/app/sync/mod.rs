@@ -8,7 +8,7 @@
 mod page;
 mod trouble;
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::error::Error;
 use super::{App, enqueue, tenants_of};
@@ -20,6 +20,7 @@ use crate::kernel::failpoint::failpoint;
 use crate::kernel::id::{SyncId, TenantId};
 use crate::storage::sync_run;
 use crate::storage::{Conn, tenant};
+use crate::yclients;
 
 pub use trouble::of as trouble_of;
 
@@ -29,6 +30,8 @@ const STALE_MS: i64 = 2 * 3_600_000;
 const STILL_MS: i64 = 2 * 60_000;
 /// How often the catalogue is copied, and the hooks' settings are looked at.
 const DAY_MS: i64 = 24 * 3_600_000;
+/// How often a run asks again at once when YClients asks it to slow down.
+const MOST_SLOWED: usize = 3;
 /// Salons looked at in one sweep.
 const SWEEP_BATCH: i64 = 5_000;
 
@@ -79,7 +82,7 @@ pub async fn catalog(app: &App, id: &TenantId) -> Result<Option<i64>, Error> {
         let run = begin(app, &known, &run).await?;
         let counts = super::catalog::sync(app, &app.crm.in_background(), &known).await?;
         let mut conn = app.db.begin().await?;
-        sync_run::move_on(&mut conn, id, &run, ("", &counts), app.now()).await?;
+        sync_run::move_on(&mut conn, id, &run, ("", &counts, 0), app.now()).await?;
         conn.commit().await?;
         finish(app, id, &SyncRun { counts, ..run }, None).await
     };
@@ -112,10 +115,17 @@ async fn read_all(app: &App, known: &Tenant, mut run: SyncRun) -> Result<(), Err
     let scope: Scope = serde_json::from_str(&run.scope)?;
     let mut place: Place =
         if run.place.is_empty() { Place::default() } else { serde_json::from_str(&run.place)? };
-    let mut own = Duration::ZERO;
+    let mut slowed = 0;
     loop {
         let (before, step) = (place.clone(), place.next());
-        let list = crm.records(known.salon_id, &scope, step.page, step.count).await?;
+        let list = match crm.records(known.salon_id, &scope, step.page, step.count).await {
+            // Whoever is told to slow down waits for the next turn anyway.
+            Err(yclients::Error::Throttled(_)) if slowed < MOST_SLOWED => {
+                slowed += 1;
+                continue;
+            }
+            list => list?,
+        };
         failpoint!("sync.read");
         let began = Instant::now();
         let rows: Vec<_> = list.rows.iter().map(page::place_of).collect();
@@ -123,22 +133,23 @@ async fn read_all(app: &App, known: &Tenant, mut run: SyncRun) -> Result<(), Err
             tracing::info!(tenant.id = %id, sync.id = %run.id, "the journal shifted while it was read; a step back");
             continue;
         }
-        let page = page::Page { known, key: &key, rows: list.rows, before, start: step.start() };
+        let page = page::Page { known, key: &key, rows: list.rows, before, start: step.start(), began };
         let taken = page::take(app, &run, page, &place).await?;
-        own += began.elapsed();
         metrics::histogram!("salonbridge_sync_page_seconds").record(began.elapsed().as_secs_f64());
         failpoint!("sync.written");
         let Some(counts) = taken else {
             tracing::warn!(tenant.id = %id, sync.id = %run.id, "another process reads this journal; this one stops");
             return Ok(());
         };
-        run = SyncRun { counts, page: run.page + 1, ..run };
+        run = SyncRun { counts, page: run.page + 1, own_ms: run.own_ms + ms(began), ..run };
         if !list.has_more {
-            let own_ms = u64::try_from(own.as_millis()).unwrap_or(u64::MAX);
-            tracing::info!(tenant.id = %id, sync.id = %run.id, own_ms, "the journal was read");
             return finish(app, id, &run, None).await;
         }
     }
+}
+
+fn ms(began: Instant) -> i64 {
+    i64::try_from(began.elapsed().as_millis()).unwrap_or(i64::MAX)
 }
 
 async fn begin(app: &App, known: &Tenant, run: &SyncRun) -> Result<SyncRun, Error> {
@@ -216,7 +227,7 @@ async fn finish(app: &App, id: &TenantId, run: &SyncRun, trouble: Option<Trouble
         tracing::info!(
             tenant.id = %id, sync.id = %run.id, sync.kind = run.kind.as_str(), outcome, pages = run.page, created = counts.created,
             updated = counts.updated, unchanged = counts.unchanged, cancelled = counts.cancelled, healed = counts.healed,
-            skipped = counts.skips(), failed = counts.failed, "a sync ended"
+            skipped = counts.skips(), failed = counts.failed, own_ms = run.own_ms, "a sync ended"
         );
     }
     Ok(())

@@ -6,6 +6,7 @@
 //! inbox as if a hook had brought it: there is one door to a client, and it is `absorb`.
 
 use std::collections::{HashMap, HashSet};
+use std::time::Instant;
 
 use super::super::error::Error;
 use super::super::{App, enqueue, intake, telling, why};
@@ -34,6 +35,8 @@ pub(super) struct Page<'a> {
     /// How far was read before it, and where it begins.
     pub before: Place,
     pub start: u64,
+    /// When our own work on it began.
+    pub began: Instant,
 }
 
 /// A row's number and time, by which a page is known again.
@@ -62,7 +65,7 @@ pub(super) async fn take(
     page: Page<'_>,
     place: &Place,
 ) -> Result<Option<Counts>, Error> {
-    let (known, key, now) = (page.known, page.key, app.now());
+    let (known, key, began, now) = (page.known, page.key, page.began, app.now());
     let mut counts = Counts::default();
     let changes = look(app, page, now, &mut counts).await?;
     failpoint!("sync.looked");
@@ -92,7 +95,8 @@ pub(super) async fn take(
     let mut total = run.counts.clone();
     total.add(counts.clone());
     let place = serde_json::to_string(place)?;
-    if !sync_run::move_on(&mut conn, &known.id, run, (&place, &total), now).await? {
+    let own_ms = run.own_ms + super::ms(began);
+    if !sync_run::move_on(&mut conn, &known.id, run, (&place, &total, own_ms), now).await? {
         return Ok(None);
     }
     failpoint!("sync.before_commit");
@@ -106,7 +110,7 @@ pub(super) async fn take(
 
 /// Reads what is known of the page's records, and compares.
 async fn look(app: &App, page: Page<'_>, now: UnixMs, counts: &mut Counts) -> Result<Vec<Change>, Error> {
-    let Page { known, key, rows, before, start } = page;
+    let Page { known, key, rows, before, start, .. } = page;
     let mut said = HashMap::with_capacity(rows.len());
     for (at, row) in rows.into_iter().enumerate() {
         let is_again = before.has(start + at as u64, place_of(&row));
@@ -135,7 +139,7 @@ async fn look(app: &App, page: Page<'_>, now: UnixMs, counts: &mut Counts) -> Re
             News::Same if is_again => {}
             News::Same => counts.unchanged += 1,
             News::Older => counts.skip(Skip::Older),
-            News::Learnt(record) => news.push((row, stored, before, Some(record))),
+            News::Learnt(record) => news.push((row, stored, before, Some(*record))),
             News::Doubtful => news.push((row, stored, before, None)),
         }
     }
@@ -164,14 +168,14 @@ async fn decide(
     let heard: HashSet<_> = record_batch::heard_of(&mut conn, &known.id, &ids).await?.into_iter().collect();
     let mut changes = Vec::with_capacity(news.len());
     for (id, (row, stored, before, learnt)) in ids.into_iter().zip(news) {
-        let changed_at = row.record.as_ref().and_then(|record| record.changed_at);
-        let is_overdue = sync::is_overdue(changed_at, known.activated_at, now);
+        let said = row.record.as_ref();
+        let is_overdue = sync::is_overdue(said.and_then(|said| said.changed_at), known.activated_at, now);
         let mut change = Change {
             id,
             is_new: before.is_none(),
-            is_cancelled: learnt.as_ref().is_some_and(Record::is_deleted)
+            is_cancelled: said.is_some_and(Record::is_deleted)
                 && !before.as_ref().is_some_and(Record::is_deleted),
-            is_healed: is_overdue && !heard.contains(&id) && (learnt.is_some() || before.is_none()),
+            is_healed: is_overdue && !heard.contains(&id),
             speaks: true,
             reason: None,
             learnt: None,

@@ -107,7 +107,7 @@ pub enum News {
     Same,
     Older,
     /// What is known from now on.
-    Learnt(Record),
+    Learnt(Box<Record>),
     /// Only the CRM can say, for this very record, what is so.
     Doubtful,
 }
@@ -115,7 +115,7 @@ pub enum News {
 #[must_use]
 pub fn weigh(known: Option<&Record>, said: Record) -> News {
     let Some(known) = known else {
-        return if is_enough(&said) { News::Learnt(said) } else { News::Doubtful };
+        return if is_enough(&said) { News::Learnt(Box::new(said)) } else { News::Doubtful };
     };
     let mut next = known.clone();
     let contradicts = known.contradicts(&said);
@@ -125,7 +125,7 @@ pub fn weigh(known: Option<&Record>, said: Record) -> News {
     if ordered(&next) == ordered(known) {
         return News::Same;
     }
-    if contradicts || !is_enough(&next) { News::Doubtful } else { News::Learnt(next) }
+    if contradicts || !is_enough(&next) { News::Doubtful } else { News::Learnt(Box::new(next)) }
 }
 
 fn is_enough(record: &Record) -> bool {

@@ -112,6 +112,8 @@ pub struct SyncRun {
     pub place: String,
     pub page: i64,
     pub counts: Counts,
+    /// Our own time for it, without waiting for YClients.
+    pub own_ms: i64,
     pub attempts: i64,
     pub error: String,
     pub asked_at: UnixMs,

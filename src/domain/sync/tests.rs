@@ -152,10 +152,10 @@ fn said(second: i64, services: &[(i64, &str)]) -> Record {
 fn what_is_news_is_told_from_what_is_known() {
     let (cut, both, turned) =
         (said(5, &[(1, "Cut")]), said(5, &[(1, "Cut"), (2, "Dye")]), said(5, &[(2, "Dye"), (1, "Cut")]));
-    assert_eq!(weigh(None, cut.clone()), News::Learnt(cut.clone()));
+    assert_eq!(weigh(None, cut.clone()), News::Learnt(Box::new(cut.clone())));
     assert_eq!(weigh(Some(&both), turned), News::Same, "services come in any order");
     assert_eq!(weigh(Some(&cut), said(4, &[(2, "Dye")])), News::Older);
-    assert_eq!(weigh(Some(&cut), said(6, &[(2, "Dye")])), News::Learnt(said(6, &[(2, "Dye")])));
+    assert_eq!(weigh(Some(&cut), said(6, &[(2, "Dye")])), News::Learnt(Box::new(said(6, &[(2, "Dye")]))));
     assert_eq!(weigh(Some(&cut), both), News::Doubtful, "two truths of one second");
     let nameless = Record { client: Field::Unreadable, ..said(7, &[(1, "Cut")]) };
     assert_eq!(weigh(None, nameless.clone()), News::Doubtful);
@@ -167,7 +167,7 @@ fn what_is_news_is_told_from_what_is_known() {
         "only the CRM may undo a deletion"
     );
     let later = Record { changed_at: Some(UnixMs(9_000)), ..gone };
-    assert_eq!(weigh(Some(&cut), later.clone()), News::Learnt(later));
+    assert_eq!(weigh(Some(&cut), later.clone()), News::Learnt(Box::new(later)));
 }
 
 #[test]
