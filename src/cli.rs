@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::boot::config::{self, Config, Env};
+use crate::boot::sync_command::SyncCommand;
 use crate::boot::{doctor, run, telemetry};
 use crate::storage::Db;
 
@@ -34,9 +35,27 @@ enum Command {
     Doctor,
     /// Ask the product that runs here whether it lives: for a container's health check.
     Ping,
+    /// Bookings of a salon.
+    #[command(subcommand)]
+    Bookings(BookingsCommand),
+    /// Services, their groups, staff and schedule of a salon.
+    #[command(subcommand)]
+    Catalog(CatalogCommand),
     /// Show the configuration.
     #[command(subcommand)]
     Config(ConfigCommand),
+}
+
+#[derive(Debug, Subcommand)]
+enum BookingsCommand {
+    /// Have the running product read a salon's journal now, and wait for the end.
+    Sync(SyncCommand),
+}
+
+#[derive(Debug, Subcommand)]
+enum CatalogCommand {
+    /// Have the running product copy a salon's catalogue now, and wait for the end.
+    Sync(SyncCommand),
 }
 
 #[derive(Debug, Subcommand)]
@@ -71,6 +90,8 @@ async fn dispatch(command: Command, env: &Env) -> anyhow::Result<ExitCode> {
         Command::Migrate => migrate(env).await?,
         Command::Doctor => return doctor::run(env).await,
         Command::Ping => return ping(env).await,
+        Command::Bookings(BookingsCommand::Sync(sync)) => return sync.run(&load(env)?, "records").await,
+        Command::Catalog(CatalogCommand::Sync(sync)) => return sync.run(&load(env)?, "catalog").await,
         Command::Config(ConfigCommand::Print) => say(&config::print(env)),
         Command::Config(ConfigCommand::Example) => say(&config::example()),
     }

@@ -5,7 +5,7 @@
 use super::error::Error;
 use super::install::zone_named;
 use super::replan::replan_upcoming;
-use super::{App, alerts, bus::News, catalog, enqueue, tenant_in, tenants_of, why};
+use super::{App, alerts, bus::News, catalog, enqueue, sync, tenant_in, tenants_of, why};
 use crate::domain::alert::AlertKind;
 use crate::domain::message::MessageKind;
 use crate::domain::tenant::{Tenant, TenantState};
@@ -64,7 +64,7 @@ pub async fn configure(app: &App, id: &TenantId) -> Result<(), Error> {
     }
     refresh_profile(app, &known).await?;
     let synced = match catalog::sync(app, &app.crm, &known).await {
-        Ok(()) => true,
+        Ok(_) => true,
         // Some salons are shown to us only once the installation is active.
         Err(Error::Crm(yclients::Error::Forbidden(_))) => false,
         Err(error) => return Err(error),
@@ -144,6 +144,8 @@ async fn become_active(app: &App, id: &TenantId) -> Result<(), Error> {
     to_own_number(app, &key, &mut conn, id, MessageKind::Welcome, now).await?;
     // One that was active before has something to say: what waited was withdrawn when it was disconnected.
     replan_upcoming(&mut conn, id, now).await?;
+    let known = tenant_in(app, &mut conn, id).await?.tenant;
+    sync::ring_active(app, &mut conn, &known, now).await?;
     let fact = format!("activated:{now}", now = now.0);
     alerts::raise(&mut conn, id.as_str(), AlertKind::Activated, (&fact, ""), now).await?;
     conn.commit().await?;

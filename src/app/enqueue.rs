@@ -16,12 +16,28 @@ pub const ABSORB: &str = "absorb_resource";
 pub const SEND: &str = "take_turn";
 pub const CONFIGURE: &str = "configure_salon";
 pub const SYNC_CATALOG: &str = "sync_catalog";
+pub const SYNC_RECORDS: &str = "sync_records";
+pub const CHECK_HOOKS: &str = "check_hooks";
 pub const CHECK_STATUS: &str = "check_status";
 pub const UNLINK: &str = "unlink_session";
 pub const RESTORE: &str = "restore_session";
 pub const ASK: &str = "ask_session";
 pub const ALERT: &str = "tell_operator";
-pub const ALL: [&str; 9] = [ABSORB, SEND, CONFIGURE, SYNC_CATALOG, CHECK_STATUS, UNLINK, RESTORE, ASK, ALERT];
+pub const ALL: [&str; 11] = [
+    ABSORB,
+    SEND,
+    CONFIGURE,
+    SYNC_CATALOG,
+    SYNC_RECORDS,
+    CHECK_HOOKS,
+    CHECK_STATUS,
+    UNLINK,
+    RESTORE,
+    ASK,
+    ALERT,
+];
+/// Of the subject and the lane of what reads a salon's journal.
+pub const SYNC_ENDING: &str = ":sync";
 
 /// What an inbox row rings: subject and lane are the resource, so edits of one record never overlap and fold while waiting.
 #[must_use]
@@ -66,6 +82,18 @@ pub async fn installation(
     now: UnixMs,
 ) -> Result<(), Error> {
     let job = new(Some(tenant), kind, tenant.to_string(), format!("{tenant}:install"), run_at, now);
+    Ok(job::enqueue(conn, &job).await?)
+}
+
+/// A salon's journal is read by one at a time, and beside everything else.
+pub async fn sync_records(
+    conn: &mut Conn,
+    tenant: &TenantId,
+    run_at: UnixMs,
+    now: UnixMs,
+) -> Result<(), Error> {
+    let subject = format!("{tenant}{SYNC_ENDING}");
+    let job = new(Some(tenant), SYNC_RECORDS, subject.clone(), subject, run_at, now);
     Ok(job::enqueue(conn, &job).await?)
 }
 

@@ -6,10 +6,11 @@ use super::error::Error;
 use super::{App, pace, tenants_of};
 use crate::domain::pacing::Standing;
 use crate::domain::session::SessionState;
+use crate::domain::sync::{HookCheck, SyncKind, SyncRun, Trouble};
 use crate::domain::tenant::TenantState;
 use crate::kernel::clock::UnixMs;
 use crate::kernel::id::TenantId;
-use crate::storage::{catalog, inbox, job, outbox, uncertain, wa_session};
+use crate::storage::{catalog, hook_check, inbox, job, outbox, sync_run, uncertain, wa_session};
 use crate::yclients::marketplace::ConnectionStatus;
 
 /// Hooks that wait longer than this for being absorbed are a fault.
@@ -36,7 +37,12 @@ pub struct Health {
     pub whatsapp: &'static str,
     /// Whether YClients says that the installation is active; `unreachable` when it does not answer.
     pub yclients: &'static str,
+    /// When the journal was last read to its end; before that, when the catalogue was copied.
     pub last_sync_at: Option<UnixMs>,
+    /// How the last reading of the journal ended: `done`, `failed`, or `none` so far.
+    pub sync: &'static str,
+    /// Whether YClients' own settings send hooks to us, as it was last seen; `unchecked` so far.
+    pub webhooks: &'static str,
     pub last_message_at: Option<UnixMs>,
     pub waiting_hooks: i64,
     pub parked_jobs: usize,
@@ -57,7 +63,7 @@ pub struct Problem {
 pub async fn of(app: &App, id: &TenantId) -> Result<Health, Error> {
     let known = tenants_of(app, id).await?.tenant;
     let (rules, now) = (app.tenants.rules(known.salon_id), app.now());
-    let (session, last_message_at, waiting_hooks, parked, counts, uncertain, sending) = {
+    let (session, last_message_at, waiting_hooks, parked, copied_at, uncertain, sending, (last, good), hooks) = {
         let mut conn = app.db.read().await?;
         (
             wa_session::find(&mut conn, id).await?,
@@ -67,6 +73,8 @@ pub async fn of(app: &App, id: &TenantId) -> Result<Health, Error> {
             catalog::last_sync(&mut conn, id).await?,
             uncertain::count(&mut conn, id).await?,
             pace::standing(&mut conn, id, rules, now).await?,
+            sync_run::last(&mut conn, id, SyncKind::Records).await?,
+            hook_check::find(&mut conn, id).await?,
         )
     };
     let session_state = session.map_or(SessionState::Unpaired, |s| s.state);
@@ -103,6 +111,8 @@ pub async fn of(app: &App, id: &TenantId) -> Result<Health, Error> {
         });
     }
     note_sending(&mut problems, &sending, now);
+    note_sync(&mut problems, last.as_ref());
+    note_hooks(&mut problems, hooks.map(|(outcome, _)| outcome));
     let light = light(known.state, session_state, yclients, &problems);
     Ok(Health {
         company_id: id.to_string(),
@@ -111,7 +121,9 @@ pub async fn of(app: &App, id: &TenantId) -> Result<Health, Error> {
         light,
         whatsapp: session_state.as_str(),
         yclients,
-        last_sync_at: counts,
+        last_sync_at: good.and_then(|run| run.finished_at).or(copied_at),
+        sync: last.map_or("none", |run| run.state.as_str()),
+        webhooks: hooks.map_or("unchecked", |(outcome, _)| outcome.as_str()),
         last_message_at,
         waiting_hooks,
         parked_jobs: parked.len(),
@@ -144,6 +156,29 @@ fn note_sending(problems: &mut Vec<Problem>, sending: &Standing, now: UnixMs) {
             what_to_do: "Look at what stood in their way: GET …/messages?state=expired, and each record's timeline",
         });
     }
+}
+
+fn note_sync(problems: &mut Vec<Problem>, last: Option<&SyncRun>) {
+    let Some(trouble) = last.and_then(|run| Trouble::parse(&run.error)) else { return };
+    // A salon that is not active has a problem of its own.
+    if trouble != Trouble::NotActive {
+        problems.push(Problem {
+            code: "sync_failed",
+            what: format!("The journal could not be read: {}", trouble.as_str()),
+            what_to_do: trouble.sentence(),
+        });
+    }
+}
+
+fn note_hooks(problems: &mut Vec<Problem>, outcome: Option<HookCheck>) {
+    let Some((outcome, what_to_do)) = outcome.and_then(|outcome| Some((outcome, outcome.advice()?))) else {
+        return;
+    };
+    problems.push(Problem {
+        code: "webhook_settings",
+        what: format!("YClients may not send this salon's hooks to us: {}", outcome.as_str()),
+        what_to_do,
+    });
 }
 
 fn status_word(status: &ConnectionStatus) -> &'static str {

@@ -12,15 +12,17 @@ use tokio_util::sync::CancellationToken;
 use super::addresses::Addressee;
 use super::error::Error;
 use super::{App, enqueue};
+use crate::kernel::clock::UnixMs;
 use crate::kernel::crm_id::SalonId;
 use crate::kernel::failpoint::{Mistake, failpoint, planted};
-use crate::kernel::id::InboxId;
+use crate::kernel::id::{InboxId, TenantId};
 use crate::kernel::pack::pack;
+use crate::kernel::seal::DataKey;
 use crate::kernel::secret::{Secret, hmac_sha256, same};
 use crate::storage::inbox::NewInbox;
 use crate::storage::intake;
 use crate::storage::job::NewJob;
-use crate::yclients::webhook;
+use crate::yclients::webhook::{self, Hook};
 
 /// Hooks that may wait for a commit; more are turned away.
 const MOST_WAITING: usize = 4096;
@@ -94,17 +96,7 @@ pub async fn accept(app: &App, to: &Addressee, body: &[u8]) -> Result<Accepted, 
     let now = app.now();
     let mut committed = Vec::with_capacity(hooks.len());
     for hook in &hooks {
-        let row_id = InboxId::new(now);
-        let row = NewInbox {
-            body: key.seal("inbox", row_id.as_str(), &pack(hook.raw.as_bytes())),
-            id: row_id,
-            tenant: id.clone(),
-            source: "hook",
-            resource: hook.resource.to_string(),
-            resource_id: hook.resource_id,
-            dedup: hex::encode(&hook.dedup_raw()[..DEDUP_BYTES]),
-            received_at: now,
-        };
+        let row = kept(&key, id, hook, now);
         let job = enqueue::absorb_job(id, &hook.resource, hook.resource_id, now.plus_ms(settle_ms), now);
         committed.push(app.intake.push(row, job)?);
     }
@@ -117,6 +109,21 @@ pub async fn accept(app: &App, to: &Addressee, body: &[u8]) -> Result<Accepted, 
         }
     }
     Ok(Accepted::Stored(hooks.len()))
+}
+
+/// A hook as it is kept.
+pub(super) fn kept(key: &DataKey, tenant: &TenantId, hook: &Hook<'_>, now: UnixMs) -> NewInbox {
+    let id = InboxId::new(now);
+    NewInbox {
+        body: key.seal("inbox", id.as_str(), &pack(hook.raw.as_bytes())),
+        id,
+        tenant: tenant.clone(),
+        source: "hook",
+        resource: hook.resource.to_string(),
+        resource_id: hook.resource_id,
+        dedup: hex::encode(&hook.dedup_raw()[..DEDUP_BYTES]),
+        received_at: now,
+    }
 }
 
 impl Batcher {

@@ -2,7 +2,7 @@
 
 use super::error::Error;
 use super::replan::replan_upcoming;
-use super::{App, alerts, bus::News, enqueue, tenant_in, tenants_of, why};
+use super::{App, alerts, bus::News, enqueue, sync, tenant_in, tenants_of, why};
 use crate::domain::alert::AlertKind;
 use crate::domain::tenant::{Tenant, TenantState};
 use crate::domain::why::{Key, Verb};
@@ -103,6 +103,7 @@ pub async fn check_status(app: &App, id: &TenantId) -> Result<(), Error> {
             tenant::set_state(&mut conn, id, TenantState::Frozen, TenantState::Active, now).await?;
             note(&mut conn, id, Verb::Thawed, now).await?;
             replan_upcoming(&mut conn, id, now).await?;
+            sync::ring_active(app, &mut conn, &known, now).await?;
         }
         _ => {}
     }

@@ -15,6 +15,7 @@ pub mod enqueue;
 pub mod error;
 pub mod health;
 pub mod hook_key;
+pub mod hook_settings;
 pub mod inbound;
 pub mod install;
 pub mod intake;
@@ -30,6 +31,7 @@ pub mod ripple;
 pub mod session_events;
 pub mod sessions;
 pub mod settle;
+pub mod sync;
 mod telling;
 pub mod tenants;
 pub mod timeline;
@@ -155,6 +157,12 @@ pub(crate) async fn tenant_in(app: &App, conn: &mut Conn, id: &TenantId) -> Resu
     let own = Locale::of_text(&format!("{} {}", known.title, known.address));
     known.locale = ruled.or(own).unwrap_or(known.locale);
     Ok(stored)
+}
+
+/// Whose salon that is.
+pub async fn tenant_of(app: &App, salon: SalonId) -> Result<TenantId, Error> {
+    let stored = tenant::find_by_salon(&mut app.db.read().await?, salon).await?;
+    Ok(stored.ok_or(Error::NotFound)?.tenant.id)
 }
 
 /// The CRM's number of a tenant's salon.

@@ -29,6 +29,18 @@ pub(crate) async fn note(
     Ok(decision::insert(conn, tenant, new, now).await?)
 }
 
+/// Writes many, each of a record and about no message.
+pub(crate) async fn note_many(
+    conn: &mut Conn,
+    tenant: &TenantId,
+    rows: &[(RecordId, Verb, Key)],
+    now: UnixMs,
+) -> Result<(), Error> {
+    let rows: Vec<_> =
+        rows.iter().map(|(record, verb, why)| (*record, verb.as_str(), why.as_str())).collect();
+    Ok(decision::insert_many(conn, tenant, &rows, now).await?)
+}
+
 /// Whatever is planned for a tenant waits for the same thing. Each message says so once, however often it is looked at.
 pub(crate) async fn held(conn: &mut Conn, tenant: &TenantId, why: Key, now: UnixMs) -> Result<(), Error> {
     for (id, record) in outbox::note_waiting(conn, tenant, why.as_str(), now).await? {

@@ -14,4 +14,5 @@ mod pace;
 pub mod ripples;
 pub mod run;
 pub mod settings;
+pub mod sync_command;
 pub mod telemetry;

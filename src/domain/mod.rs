@@ -12,6 +12,7 @@ pub mod record;
 pub mod retry;
 pub mod rules;
 pub mod session;
+pub mod sync;
 pub mod tenant;
 pub mod timeline;
 pub mod why;

@@ -4,6 +4,7 @@ use serde::Deserialize;
 
 use super::breaker::{BreakerFile, BreakerRules};
 use super::pacing::{Pacing, PacingFile};
+use super::sync::{SyncFile, SyncRules};
 use crate::kernel::locale::Locale;
 
 /// Rules in force for one salon.
@@ -21,6 +22,8 @@ pub struct Rules {
     pub pacing: Pacing,
     /// When sending that fails is stopped for a while.
     pub breaker: BreakerRules,
+    /// How often the journal is read beside the hooks.
+    pub sync: SyncRules,
 }
 
 /// One rules file: every key may be missing, none may be misspelt.
@@ -35,6 +38,8 @@ pub struct RulesFile {
     pacing: PacingFile,
     #[serde(default)]
     breaker: BreakerFile,
+    #[serde(default)]
+    sync: SyncFile,
 }
 
 const DEFAULTS: &str = include_str!("../../tenants/_default/rules.toml");
@@ -54,6 +59,7 @@ impl Rules {
             language: None,
             pacing: Pacing::careful(),
             breaker: BreakerRules::usual(),
+            sync: SyncRules::usual(),
         }
     }
 
@@ -72,6 +78,7 @@ impl Rules {
             language,
             pacing: self.pacing.with(file.pacing)?,
             breaker: self.breaker.with(&file.breaker)?,
+            sync: self.sync.with(&file.sync)?,
         };
         if !(0..=3_600_000).contains(&rules.settle_ms) {
             return Err("settle_ms must lie between 0 and 3600000".to_owned());
@@ -121,6 +128,9 @@ mod tests {
             "breaker.failures = 0",
             "breaker.minutes = -1",
             "breaker.pause_minutes = 0",
+            "sync.minutes = 4",
+            "sync.minutes = -1",
+            "sync.hours = 1",
         ] {
             assert!(rules.with(text).is_err(), "{text}");
         }

@@ -38,6 +38,8 @@ keys! {
         Received => "received",
         /// The CRM was asked for the whole record.
         Asked => "asked",
+        /// The sync found what a hook should have brought.
+        Healed => "healed",
         Planned => "planned",
         Silent => "silent",
         Withdrawn => "withdrawn",
@@ -83,6 +85,7 @@ keys! {
         CrmGone => "crm_gone",
         CrmForbidden => "crm_forbidden",
         CrmLicence => "crm_licence",
+        FoundBySync => "found_by_sync",
         // Silence.
         SalonNotActive => "salon_not_active",
         SalonFrozen => "salon_frozen",

@@ -1,13 +1,14 @@
 //! The kinds of jobs: which use case each name runs, and how patient it is.
 
 use crate::app::enqueue;
-use crate::app::{App, Error, absorb, activate, alerts, asks, catalog, lifecycle, sessions, turns};
+use crate::app::{
+    App, Error, absorb, activate, alerts, asks, hook_settings, lifecycle, sessions, sync, turns,
+};
 use crate::domain::retry::Schedule;
 use crate::kernel::clock::UnixMs;
 use crate::kernel::fault::{Fault as _, Retry};
 use crate::kernel::id::{AlertId, TenantId};
 use crate::storage::job::JobRow;
-use crate::storage::tenant;
 
 /// One kind of job.
 #[derive(Debug, Clone, Copy)]
@@ -23,7 +24,7 @@ pub struct Kind {
 
 /// Those that mostly wait for YClients have few places: the turns there are few. A salon sends one thing at a time, so many places
 /// are many salons: those whose WhatsApp is slow to answer leave room for the others.
-pub const KINDS: [Kind; 9] = [
+pub const KINDS: [Kind; 11] = [
     own(enqueue::ABSORB, 32),
     own(enqueue::SEND, 128).of_session(),
     own(enqueue::ASK, 8).of_session(),
@@ -31,6 +32,8 @@ pub const KINDS: [Kind; 9] = [
     shared(enqueue::CONFIGURE, 8),
     shared(enqueue::UNLINK, 4).of_session(),
     shared(enqueue::SYNC_CATALOG, 2),
+    own(enqueue::SYNC_RECORDS, 8),
+    shared(enqueue::CHECK_HOOKS, 2),
     shared(enqueue::CHECK_STATUS, 2),
     own(enqueue::ALERT, 2),
 ];
@@ -133,7 +136,9 @@ async fn dispatch(app: &App, job: &JobRow) -> Result<Option<i64>, Failure> {
         }
         enqueue::SEND => return Ok(turns::take(app, &tenant).await?),
         enqueue::CONFIGURE => activate::configure(app, &tenant).await?,
-        enqueue::SYNC_CATALOG => sync_catalog(app, &tenant).await?,
+        enqueue::SYNC_CATALOG => return Ok(sync::catalog(app, &tenant).await?),
+        enqueue::SYNC_RECORDS => return Ok(sync::records(app, &tenant).await?),
+        enqueue::CHECK_HOOKS => return Ok(hook_settings::check(app, &tenant).await?),
         enqueue::CHECK_STATUS => lifecycle::check_status(app, &tenant).await?,
         enqueue::UNLINK => lifecycle::unlink(app, &tenant).await?,
         enqueue::RESTORE => return Ok(sessions::restore(app, &tenant).await?),
@@ -144,9 +149,4 @@ async fn dispatch(app: &App, job: &JobRow) -> Result<Option<i64>, Failure> {
         other => return Err(Failure::Unknown(format!("no kind is named {other}"))),
     }
     Ok(None)
-}
-
-async fn sync_catalog(app: &App, id: &TenantId) -> Result<(), Error> {
-    let known = tenant::find(&mut app.db.read().await?, id).await?.ok_or(Error::NotFound)?.tenant;
-    catalog::sync(app, &app.crm.in_background(), &known).await
 }

@@ -12,7 +12,7 @@ use tokio_util::task::TaskTracker;
 use super::kinds::{self, KINDS, Kind, Outcome};
 use crate::app::bus::News;
 use crate::app::enqueue::{self, POLL_MS};
-use crate::app::{App, Error, alerts, lifecycle, node, turns};
+use crate::app::{App, Error, alerts, lifecycle, node, sync, turns};
 use crate::domain::alert::AlertKind;
 use crate::kernel::clock::UnixMs;
 use crate::kernel::failpoint::failpoint;
@@ -20,7 +20,7 @@ use crate::kernel::fault::{Fault as _, Retry};
 use crate::kernel::id::TenantId;
 use crate::kernel::secret::random_hex;
 use crate::storage::job::{self, Claim, JobRow};
-use crate::storage::{Conn, inbox, retention};
+use crate::storage::{Conn, inbox, retention, sync_run};
 
 /// What was parked may have been mended: it is tried again after so long.
 const PARKED_MS: i64 = 6 * 3_600_000;
@@ -220,8 +220,10 @@ async fn chores(app: &App) -> Result<(), Error> {
     let now = app.now();
     node::take_back(app).await?;
     lifecycle::sweep(app).await?;
+    sync::sweep(app).await?;
     let mut conn: Conn = app.db.begin().await?;
     inbox::delete_old(&mut conn, now.plus_ms(-INBOX_KEPT_MS), 1000).await?;
+    sync_run::delete_old(&mut conn, now.plus_ms(-INBOX_KEPT_MS), 1000).await?;
     retention::delete_old(&mut conn, now.plus_ms(-HISTORY_KEPT_MS), 1000).await?;
     conn.commit().await?;
     unpark(app, now.plus_ms(-PARKED_MS)).await?;

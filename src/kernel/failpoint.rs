@@ -3,7 +3,7 @@
 //! All of it is compiled out of a build without the `sandbox` feature: there, a failpoint is nothing and no mistake can be planted.
 
 /// Every place, by floor. A test holds that each is passed in exactly one line of the house.
-pub const NAMES: [&str; 25] = [
+pub const NAMES: [&str; 29] = [
     "intake.before_commit",
     "intake.committed",
     "absorb.read",
@@ -29,6 +29,10 @@ pub const NAMES: [&str; 25] = [
     "vault.committed",
     "yclients.before_call",
     "yclients.called",
+    "sync.read",
+    "sync.looked",
+    "sync.before_commit",
+    "sync.written",
 ];
 
 /// Mistakes that a proof must find.

@@ -12,11 +12,13 @@ const UPSERT_SERVICE: &str = "INSERT INTO service (tenant_id, service_id, title,
      active, synced_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (tenant_id, service_id) DO UPDATE SET \
      title = excluded.title, category_id = excluded.category_id, price_min = excluded.price_min, \
      price_max = excluded.price_max, length_s = excluded.length_s, active = excluded.active, synced_at = excluded.synced_at";
-const RETIRE_SERVICES: &str = "UPDATE service SET active = FALSE WHERE tenant_id = $1 AND synced_at < $2";
+const RETIRE_SERVICES: &str =
+    "UPDATE service SET active = FALSE WHERE tenant_id = $1 AND synced_at < $2 AND active";
 const UPSERT_STAFF: &str = "INSERT INTO staff (tenant_id, staff_id, name, specialization, active, synced_at) \
      VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (tenant_id, staff_id) DO UPDATE SET name = excluded.name, \
      specialization = excluded.specialization, active = excluded.active, synced_at = excluded.synced_at";
-const RETIRE_STAFF: &str = "UPDATE staff SET active = FALSE WHERE tenant_id = $1 AND synced_at < $2";
+const RETIRE_STAFF: &str =
+    "UPDATE staff SET active = FALSE WHERE tenant_id = $1 AND synced_at < $2 AND active";
 const UPSERT_DAY: &str = "INSERT INTO schedule (tenant_id, staff_id, day, slots, synced_at) VALUES ($1, $2, $3, $4, $5) \
      ON CONFLICT (tenant_id, staff_id, day) DO UPDATE SET slots = excluded.slots, synced_at = excluded.synced_at";
 const SET_PROGRESS: &str = "INSERT INTO sync_progress (tenant_id, part, done, total, finished_at) VALUES ($1, $2, $3, $4, $5) \
@@ -45,7 +47,7 @@ pub const SQL: &[&str] = &[
 ];
 
 /// A service as the catalogue keeps it. Prices in minor units, length in seconds.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
 pub struct ServiceRow {
     pub service_id: i64,
     pub title: String,
@@ -56,7 +58,7 @@ pub struct ServiceRow {
     pub active: bool,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
 pub struct StaffRow {
     pub staff_id: i64,
     pub name: String,
@@ -86,10 +88,10 @@ pub async fn upsert_services(
     Ok(())
 }
 
-/// Switches off what the sync that began at `since` did not see.
-pub async fn retire_services(conn: &mut Conn, tenant: &TenantId, since: UnixMs) -> Result<(), Error> {
-    on!(conn, c => sqlx::query(RETIRE_SERVICES).bind(tenant.as_str()).bind(since.0).execute(c).await.map(drop))?;
-    Ok(())
+/// Switches off what the sync that began at `since` did not see; says how many.
+pub async fn retire_services(conn: &mut Conn, tenant: &TenantId, since: UnixMs) -> Result<u64, Error> {
+    Ok(on!(conn, c => sqlx::query(RETIRE_SERVICES).bind(tenant.as_str()).bind(since.0).execute(c).await
+        .map(|d| d.rows_affected()))?)
 }
 
 pub async fn upsert_staff(
@@ -106,10 +108,10 @@ pub async fn upsert_staff(
     Ok(())
 }
 
-/// Switches off what the sync that began at `since` did not see.
-pub async fn retire_staff(conn: &mut Conn, tenant: &TenantId, since: UnixMs) -> Result<(), Error> {
-    on!(conn, c => sqlx::query(RETIRE_STAFF).bind(tenant.as_str()).bind(since.0).execute(c).await.map(drop))?;
-    Ok(())
+/// Switches off what the sync that began at `since` did not see; says how many.
+pub async fn retire_staff(conn: &mut Conn, tenant: &TenantId, since: UnixMs) -> Result<u64, Error> {
+    Ok(on!(conn, c => sqlx::query(RETIRE_STAFF).bind(tenant.as_str()).bind(since.0).execute(c).await
+        .map(|d| d.rows_affected()))?)
 }
 
 pub async fn upsert_days(

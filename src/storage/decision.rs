@@ -1,6 +1,6 @@
 //! Decisions: why something was sent, or was not.
 
-use sqlx::FromRow;
+use sqlx::{FromRow, QueryBuilder};
 
 use super::db::{Conn, on};
 use super::error::Error;
@@ -48,6 +48,29 @@ pub async fn insert(
     on!(conn, c => sqlx::query(INSERT)
         .bind(id.as_str()).bind(tenant.as_str()).bind(new.record.map(|r| r.0)).bind(new.verb).bind(new.reason)
         .bind(new.outbox.map(OutboxId::as_str)).bind(now.0).execute(c).await.map(drop))?;
+    Ok(())
+}
+
+/// Several at once, each of a record and of no message.
+pub async fn insert_many(
+    conn: &mut Conn,
+    tenant: &TenantId,
+    rows: &[(RecordId, &'static str, &'static str)],
+    now: UnixMs,
+) -> Result<(), Error> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let head = INSERT.split_once("VALUES").map_or(INSERT, |(head, _)| head);
+    let none: Option<&str> = None;
+    on!(conn, c => {
+        let mut query = QueryBuilder::new(head);
+        query.push_values(rows, |mut row, (record, verb, reason)| {
+            row.push_bind(DecisionId::new(now).as_str().to_owned()).push_bind(tenant.as_str()).push_bind(record.0)
+                .push_bind(*verb).push_bind(*reason).push_bind(none).push_bind(now.0);
+        });
+        query.build().persistent(false).execute(c).await.map(drop)
+    })?;
     Ok(())
 }
 

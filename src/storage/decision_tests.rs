@@ -7,6 +7,7 @@ both!(
     the_newest_decisions_come_first_and_no_more_than_asked_for,
     the_last_word_on_a_record_is_the_newest,
     a_decision_is_its_own_salons,
+    many_decisions_are_written_in_the_order_they_were_made,
 );
 
 const ANNAS: RecordId = RecordId(501);
@@ -73,4 +74,19 @@ async fn a_decision_is_its_own_salons(db: Db) {
     let mut conn = db.begin().await.expect("begins");
     let orphan = insert(&mut conn, &TenantId::new(NOW), silent("nobody's"), NOW).await;
     assert!(matches!(orphan, Err(Error::Driver(_))), "no rows without a salon: {orphan:?}");
+}
+
+async fn many_decisions_are_written_in_the_order_they_were_made(db: Db) {
+    let iris = salon(&db).await;
+    let rows = [
+        (RecordId(1), "healed", "found_by_sync"),
+        (RecordId(1), "silent", "past_visit"),
+        (RecordId(2), "silent", "no_phone"),
+    ];
+    done!(db, c => insert_many(c, &iris, &rows, NOW));
+    done!(db, c => insert_many(c, &iris, &[], NOW));
+    let first = seen!(db, c => list_of_record(c, &iris, RecordId(1), 9));
+    let said: Vec<_> = first.iter().map(|row| (row.verb.as_str(), row.reason.as_str())).collect();
+    assert_eq!(said, [("healed", "found_by_sync"), ("silent", "past_visit")]);
+    assert_eq!(seen!(db, c => list_recent(c, &iris, 9)).len(), 3);
 }

@@ -10,6 +10,8 @@ use crate::kernel::id::{InboxId, TenantId};
 const INSERT: &str = "INSERT INTO inbox (id, tenant_id, source, resource, resource_id, dedup, body, received_at) \
      VALUES ($1, $2, $3, $4, $5, $6, $7, $8) \
      ON CONFLICT (tenant_id, resource, resource_id, dedup) WHERE absorbed_at IS NULL DO NOTHING";
+/// What the sync found is read as a hook, and shown as what it is.
+const MARK_FOUND: &str = "UPDATE inbox SET by_sync = TRUE WHERE tenant_id = $1 AND id = $2";
 const LIST_WAITING: &str = "SELECT id, source, resource, resource_id, body, received_at FROM inbox \
      WHERE tenant_id = $1 AND resource = $2 AND resource_id = $3 AND absorbed_at IS NULL ORDER BY received_at, id LIMIT $4";
 const MARK_ABSORBED: &str = "UPDATE inbox SET absorbed_at = $3, outcome = $4 WHERE tenant_id = $1 AND id = $2 AND absorbed_at IS NULL";
@@ -22,7 +24,7 @@ const DELETE_UNREAD: &str = "DELETE FROM inbox WHERE id IN \
 const DELETE_ALL: &str = "DELETE FROM inbox WHERE tenant_id = $1";
 
 pub const SQL: &[&str] =
-    &[INSERT, LIST_WAITING, MARK_ABSORBED, COUNT_WAITING, DELETE_OLD, DELETE_UNREAD, DELETE_ALL];
+    &[INSERT, MARK_FOUND, LIST_WAITING, MARK_ABSORBED, COUNT_WAITING, DELETE_OLD, DELETE_UNREAD, DELETE_ALL];
 
 /// Something that arrived; `body` is sealed.
 #[derive(Debug, Clone)]
@@ -52,6 +54,13 @@ pub async fn insert(conn: &mut Conn, row: &NewInbox) -> Result<(), Error> {
     on!(conn, c => sqlx::query(INSERT)
         .bind(row.id.as_str()).bind(row.tenant.as_str()).bind(row.source).bind(&row.resource).bind(row.resource_id)
         .bind(&row.dedup).bind(&row.body).bind(row.received_at.0).execute(c).await.map(drop))?;
+    Ok(())
+}
+
+/// Stores what the sync found as if a hook had brought it.
+pub async fn insert_found(conn: &mut Conn, row: &NewInbox) -> Result<(), Error> {
+    insert(conn, row).await?;
+    on!(conn, c => sqlx::query(MARK_FOUND).bind(row.tenant.as_str()).bind(row.id.as_str()).execute(c).await.map(drop))?;
     Ok(())
 }
 

@@ -13,6 +13,7 @@ both!(
     old_rows_go_and_waiting_ones_never,
     an_answer_waits_for_a_person_and_not_for_ever,
     a_row_is_its_own_salons,
+    what_the_sync_found_is_read_as_a_hook_and_told_from_one,
 );
 
 fn row(tenant: &TenantId, record: i64, dedup: &str, at: UnixMs) -> NewInbox {
@@ -168,4 +169,16 @@ async fn a_row_is_its_own_salons(db: Db) {
     assert_eq!(bodies(&db, &rose, 1).await, ["sealed a"]);
     absorb(&db, &rose, &hers.id, NOW).await;
     assert!(bodies(&db, &rose, 1).await.is_empty());
+}
+
+async fn what_the_sync_found_is_read_as_a_hook_and_told_from_one(db: Db) {
+    let iris = salon(&db).await;
+    put(&db, &[row(&iris, 1, "hook", NOW)]).await;
+    done!(db, c => insert_found(c, &row(&iris, 1, "found", NOW.plus_ms(1))));
+    done!(db, c => insert_found(c, &row(&iris, 1, "hook", NOW.plus_ms(2))));
+    assert_eq!(bodies(&db, &iris, 1).await, ["sealed hook", "sealed found"], "a repeat folds into the hook");
+    assert_eq!(seen!(db, c => count_waiting(c, &iris)), 2, "both are to be absorbed");
+    let start = crate::storage::timeline::After { at: UnixMs(0), id: "" };
+    let shown = seen!(db, c => crate::storage::timeline::list_hooks(c, &iris, crate::kernel::crm_id::RecordId(1), &start, 9));
+    assert_eq!(shown.iter().map(|hook| hook.source.as_str()).collect::<Vec<_>>(), ["hook", "sync"]);
 }

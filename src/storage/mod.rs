@@ -4,11 +4,13 @@
 
 pub mod alert;
 pub mod catalog;
+pub mod catalog_now;
 pub mod chat;
 pub mod claim;
 pub mod db;
 pub mod decision;
 pub mod error;
+pub mod hook_check;
 pub mod inbox;
 pub mod intake;
 pub mod job;
@@ -17,9 +19,11 @@ pub mod outbox;
 pub mod pace;
 pub mod pairing;
 pub mod record;
+pub mod record_batch;
 pub mod retention;
 pub mod session_lease;
 pub mod sql;
+pub mod sync_run;
 pub mod tenant;
 pub mod timeline;
 pub mod uncertain;

@@ -10,10 +10,10 @@ use crate::kernel::crm_id::RecordId;
 use crate::kernel::id::TenantId;
 
 /// Two reads, so that each finds its partial index.
-const HOOKS: &str = "SELECT id, source, body, received_at, absorbed_at, outcome FROM ( \
-     SELECT id, source, body, received_at, absorbed_at, outcome FROM inbox WHERE tenant_id = $1 AND resource = 'record' \
+const HOOKS: &str = "SELECT id, CASE WHEN by_sync THEN 'sync' ELSE source END AS source, body, received_at, absorbed_at, outcome FROM ( \
+     SELECT id, source, by_sync, body, received_at, absorbed_at, outcome FROM inbox WHERE tenant_id = $1 AND resource = 'record' \
      AND resource_id = $2 AND absorbed_at IS NULL UNION ALL \
-     SELECT id, source, body, received_at, absorbed_at, outcome FROM inbox WHERE tenant_id = $1 AND resource = 'record' \
+     SELECT id, source, by_sync, body, received_at, absorbed_at, outcome FROM inbox WHERE tenant_id = $1 AND resource = 'record' \
      AND resource_id = $2 AND absorbed_at IS NOT NULL) AS hook \
      WHERE (received_at, id) > ($3, $4) ORDER BY received_at, id LIMIT $5";
 const DECISIONS: &str = "SELECT id, verb, reason, outbox_id, decided_at FROM decision WHERE tenant_id = $1 AND record_id = $2 \

@@ -10,6 +10,7 @@ use super::error;
 use super::state::{Visit, WebState, header};
 use crate::app::{self, health, hook_key};
 use crate::domain::timeline::Eye;
+use crate::kernel::crm_id::SalonId;
 use crate::kernel::id::TenantId;
 
 /// `GET /api/v1/companies/{id}/health`
@@ -59,13 +60,17 @@ pub(super) async fn admit_as(
     id: &str,
     headers: &HeaderMap,
 ) -> Result<(TenantId, Eye), app::Error> {
-    let tenant = TenantId::parse(id).ok_or(app::Error::NotFound)?;
     let given = header(headers, "authorization");
     let given = given.strip_prefix("Bearer ").unwrap_or_default();
     if given.is_empty() {
         return Err(app::Error::NotFound);
     }
     let operator = state.settings.operator_token.as_ref().is_some_and(|token| token.matches(given));
+    if operator && let Ok(salon) = id.parse() {
+        // The operator may also say the salon's number in YClients.
+        return Ok((app::tenant_of(&state.app, SalonId(salon)).await?, Eye::Operator));
+    }
+    let tenant = TenantId::parse(id).ok_or(app::Error::NotFound)?;
     if operator {
         Ok((tenant, Eye::Operator))
     } else if hook_key::is_api_key(&state.app, &tenant, given).await? {

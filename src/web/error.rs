@@ -15,7 +15,9 @@ use crate::views;
 #[must_use]
 pub fn status(error: &app::Error) -> StatusCode {
     match error {
-        app::Error::Rejected("already_linked" | "not_installed" | "not_uncertain") => StatusCode::CONFLICT,
+        app::Error::Rejected("already_linked" | "not_installed" | "not_uncertain" | "not_active") => {
+            StatusCode::CONFLICT
+        }
         app::Error::Rejected("foreign_company" | "not_the_owner") => StatusCode::FORBIDDEN,
         app::Error::Rejected(_) => StatusCode::BAD_REQUEST,
         app::Error::NotFound => StatusCode::NOT_FOUND,

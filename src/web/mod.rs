@@ -12,6 +12,7 @@ mod marketplace;
 pub mod metrics;
 mod router;
 mod state;
+mod sync;
 mod timeline;
 mod timeline_page;
 

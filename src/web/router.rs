@@ -8,7 +8,9 @@ use axum::routing::{get, post};
 
 use super::layer::{request_id, security_headers};
 use super::state::{WebSettings, WebState};
-use super::{api, assets, connect, error, health, hooks, install, marketplace, timeline, timeline_page};
+use super::{
+    api, assets, connect, error, health, hooks, install, marketplace, sync, timeline, timeline_page,
+};
 use crate::app::App;
 use crate::live;
 
@@ -40,6 +42,9 @@ pub fn router(app: Arc<App>, settings: WebSettings) -> Router {
         .route("/api/v1/companies/{id}/records/{record_id}/timeline", get(timeline::show))
         .route("/api/v1/companies/{id}/messages", get(timeline::messages))
         .route("/api/v1/companies/{id}/messages/{message_id}/settle", post(timeline::settle))
+        .route("/api/v1/companies/{id}/syncs", get(sync::list).post(sync::begin))
+        .route("/api/v1/companies/{id}/syncs/{sync_id}", get(sync::show))
+        .route("/api/v1/yclients/sync-bookings", post(sync::start_bookings))
         // a person whom such a program gave a link
         .route("/companies/{id}/records/{record_id}/timeline", get(timeline_page::show))
         .route("/companies/{id}/records/{record_id}/timeline/settle", post(timeline_page::settle))

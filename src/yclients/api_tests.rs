@@ -10,6 +10,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
 use super::*;
+use crate::domain::sync::Scope;
 use crate::kernel::crm_id::RecordId;
 use crate::kernel::fault::{Fault as _, Retry};
 use crate::yclients::fixtures;
@@ -144,6 +145,11 @@ async fn every_rest_reading_asks_the_documented_path() {
     assert_eq!(crm.api.services(SALON).await.expect("a list").len(), 2);
     assert_eq!(crm.last().0, "GET /api/v1/company/990101/services");
 
+    let groups = serde_json::json!({"success": true, "data": [{"id": "5", "title": "Nails"}, {"title": "?"}], "meta": []});
+    let crm = Crm::saying(200, groups.to_string()).await;
+    assert_eq!(crm.api.service_categories(SALON).await.expect("a list").len(), 1);
+    assert_eq!(crm.last().0, "GET /api/v1/company/990101/service_categories");
+
     let crm = Crm::saying(200, fixtures::text("rest_staff.json")).await;
     assert_eq!(crm.api.staff(SALON).await.expect("a list").len(), 2);
     assert_eq!(crm.last().0, "GET /api/v1/company/990101/staff");
@@ -158,11 +164,18 @@ async fn every_rest_reading_asks_the_documented_path() {
 
     let crm = Crm::saying(200, fixtures::text("rest_records_page.json")).await;
     let since = day.and_hms_opt(9, 30, 0).expect("a time");
-    let page = crm.api.changed_records(SALON, since, 2, 200).await.expect("a page");
-    assert_eq!((page.records.len(), page.has_more), (3, false));
+    let page = crm.api.records(SALON, &Scope::Changed { after: since }, 2, 200).await.expect("a page");
+    assert_eq!((page.rows.len(), page.has_more), (3, false));
     assert_eq!(
         crm.last().0,
         "GET /api/v1/records/990101?page=2&count=200&changed_after=2026-03-14T09%3A30%3A00&with_deleted=1"
+    );
+    let crm = Crm::saying(200, fixtures::text("rest_records_page.json")).await;
+    let page = crm.api.records(SALON, &Scope::Visits { from: day, to: day }, 1, 3).await.expect("a page");
+    assert!(page.has_more);
+    assert_eq!(
+        crm.last().0,
+        "GET /api/v1/records/990101?page=1&count=3&start_date=2026-03-14&end_date=2026-03-14&with_deleted=1"
     );
 
     let crm = Crm::saying(200, fixtures::text("marketplace_salons_page.json")).await;

@@ -41,6 +41,13 @@ pub struct Service {
     pub staff: Vec<StaffId>,
 }
 
+/// A group of services.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Category {
+    pub id: i64,
+    pub title: String,
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Staff {
     pub id: StaffId,
@@ -78,6 +85,13 @@ impl YclientsApi {
     pub async fn services(&self, salon: SalonId) -> Result<Vec<Service>, Error> {
         let call = Call::get("/company/{salon}/services", format!("/api/v1/company/{salon}/services"));
         self.rows(call.of(salon), read_service).await
+    }
+
+    /// The groups that services are sorted into.
+    pub async fn service_categories(&self, salon: SalonId) -> Result<Vec<Category>, Error> {
+        let path = format!("/api/v1/company/{salon}/service_categories");
+        let call = Call::get("/company/{salon}/service_categories", path);
+        self.rows(call.of(salon), read_category).await
     }
 
     pub async fn staff(&self, salon: SalonId) -> Result<Vec<Staff>, Error> {
@@ -158,6 +172,10 @@ fn read_service(row: &Value) -> Option<Service> {
         active: set(row, "active"),
         staff: people.iter().filter_map(|person| positive(person, "id")).map(StaffId).collect(),
     })
+}
+
+fn read_category(row: &Value) -> Option<Category> {
+    Some(Category { id: positive(row, "id")?, title: words(row, "title") })
 }
 
 fn read_staff(row: &Value) -> Option<Staff> {

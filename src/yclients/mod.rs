@@ -8,6 +8,7 @@ pub mod api;
 pub mod catalog;
 pub mod envelope;
 pub mod error;
+pub mod hook_settings;
 pub mod lifecycle;
 pub mod marketplace;
 pub mod pace;

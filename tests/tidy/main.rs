@@ -146,9 +146,12 @@ fn a_decision_is_written_only_with_a_reason_that_has_words() {
 fn every_statement_on_a_tenants_rows_names_the_tenant() {
     let tenants_own = [
         "service",
+        "service_category",
         "staff",
         "schedule",
         "sync_progress",
+        "sync_run",
+        "hook_check",
         "inbox",
         "record",
         "decision",
@@ -165,6 +168,7 @@ fn every_statement_on_a_tenants_rows_names_the_tenant() {
         "DELETE FROM inbox WHERE id IN",
         "DELETE FROM outbox WHERE id IN",
         "DELETE FROM decision WHERE id IN",
+        "DELETE FROM sync_run WHERE id IN",
         "SELECT tenant_id FROM wa_session WHERE phone_hash",
         "SELECT s.tenant_id FROM wa_session",
         "SELECT state, CAST(COUNT(*) AS BIGINT) FROM wa_session",

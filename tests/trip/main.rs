@@ -16,6 +16,8 @@ mod number;
 mod pacing;
 mod records;
 mod settling;
+mod sync;
+mod sync_weather;
 mod unclear;
 mod weather;
 mod why;

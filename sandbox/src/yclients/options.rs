@@ -90,9 +90,22 @@ pub struct Settings {
     /// Add `review_link` to records, as the newer interface does.
     #[arg(long)]
     pub review_link: bool,
+    /// In which zone `changed_after` is read: the documents do not say.
+    #[arg(long, value_enum, default_value_t = ChangedZone::Salon)]
+    pub changed_zone: ChangedZone,
     /// Post to hosts other than this machine. Off, because a sandbox has no business there.
     #[arg(long)]
     pub open_network: bool,
+}
+
+/// A zone in which a time without one may be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[value(rename_all = "snake_case")]
+pub enum ChangedZone {
+    Salon,
+    Moscow,
+    Utc,
 }
 
 /// How `user_data` is written into the redirect; each was seen.

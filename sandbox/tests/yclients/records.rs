@@ -72,6 +72,24 @@ async fn changed_after_finds_moves_and_with_deleted_finds_cancellations() {
     assert_eq!(body["data"]["deleted"], true);
 }
 
+/// The documents do not say whose clock `changed_after` is.
+#[tokio::test]
+async fn changed_after_is_read_in_the_zone_that_was_chosen() {
+    let (sandbox, _receiver) = Sandbox::connected(|_| {}).await;
+    let id = sandbox.record(json!({"datetime": "2030-03-14 10:00"})).await;
+    let changed =
+        sandbox.get(&format!("/api/v1/record/990101/{id}")).await["data"]["last_change_date"].clone();
+    let local =
+        chrono::NaiveDateTime::parse_from_str(&changed.as_str().unwrap()[..19], "%Y-%m-%dT%H:%M:%S").unwrap();
+    let asked = |hours: i64| {
+        (local - chrono::TimeDelta::hours(hours)).format("changed_after=%Y-%m-%dT%H:%M:%S").to_string()
+    };
+    assert_eq!(ids(&sandbox, &asked(1)).await, [id], "the salon's own, Moscow here");
+    sandbox.admin(Method::POST, "/config", json!({"changed_zone": "utc"})).await;
+    assert_eq!(ids(&sandbox, &asked(1)).await, [0; 0], "two hours ahead of the change");
+    assert_eq!(ids(&sandbox, &asked(4)).await, [id]);
+}
+
 #[tokio::test]
 async fn a_put_forgets_what_it_does_not_name() {
     let (sandbox, _receiver) = Sandbox::connected(|_| {}).await;

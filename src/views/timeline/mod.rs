@@ -181,7 +181,7 @@ fn look(verb: Option<Verb>, reason: &str) -> (Icon, &'static str) {
     match verb {
         Some(Verb::Received) if reason == Key::Unreadable.as_str() => (Icon::Stop, "stop"),
         Some(Verb::Received) => (Icon::In, "calm"),
-        Some(Verb::Asked) => (Icon::Ask, "calm"),
+        Some(Verb::Asked | Verb::Healed) => (Icon::Ask, "calm"),
         Some(Verb::Planned) => (Icon::Plan, "plan"),
         Some(Verb::Silent) => (Icon::Mute, "calm"),
         Some(Verb::Withdrawn) => (Icon::Back, "calm"),

@@ -15,9 +15,10 @@ pub fn sentence(w: Words, entry: &Entry) -> String {
         Some(why) => w.t(why_key(why.key, verb)),
         None => w.with("why-unknown", "key", &entry.reason),
     };
-    match &entry.event {
-        Some(event) => format!("{} {why}", w.t(event_key(event))),
-        None => why,
+    match (&entry.event, entry.came_by.as_deref()) {
+        (Some(_), Some("sync")) => format!("{} {why}", w.t("hook-found")),
+        (Some(event), _) => format!("{} {why}", w.t(event_key(event))),
+        (None, _) => why,
     }
 }
 
@@ -36,6 +37,7 @@ pub fn verb_key(verb: Option<Verb>) -> &'static str {
     match verb {
         Some(Verb::Received) => "verb-received",
         Some(Verb::Asked) => "verb-asked",
+        Some(Verb::Healed) => "verb-healed",
         Some(Verb::Planned) => "verb-planned",
         Some(Verb::Silent) => "verb-silent",
         Some(Verb::Withdrawn) => "verb-withdrawn",
@@ -79,6 +81,7 @@ fn why_key(key: Key, verb: Option<Verb>) -> &'static str {
         Key::CrmGone => "why-crm-gone",
         Key::CrmForbidden => "why-crm-forbidden",
         Key::CrmLicence => "why-crm-licence",
+        Key::FoundBySync => "why-found-by-sync",
         Key::SalonNotActive => "why-salon-not-active",
         Key::SalonFrozen => "why-salon-frozen",
         Key::SalonUninstalled => "why-salon-uninstalled",

@@ -6,7 +6,7 @@ use axum::{
     http::StatusCode,
     routing::{get, post},
 };
-use chrono::{DateTime, NaiveDateTime, SubsecRound, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDateTime, SubsecRound, TimeDelta, TimeZone as _, Utc};
 use serde_json::{Value, json};
 
 use crate::yclients::{
@@ -16,6 +16,7 @@ use crate::yclients::{
     input::{self, Body, Id, Params},
     journal::{self, Origin},
     model::{Record, Salon},
+    options::ChangedZone,
     wire,
     world::World,
 };
@@ -36,7 +37,7 @@ pub fn routes() -> Router<World> {
 async fn list(State(world): State<World>, user: User, Path(salon): Path<Id>, params: Params) -> Answer {
     world.with(|state, now| {
         let salon = user.salon(state, salon.0)?;
-        let filter = Filter::read(&params, salon, now)?;
+        let filter = Filter::read(&params, salon, (now, state.options.changed_zone))?;
         let mut found: Vec<_> = salon.records.values().filter(|r| filter.admits(r, salon)).collect();
         found.sort_by_key(|r| (r.start, r.id));
         let (page, count) = page(&params);
@@ -81,7 +82,16 @@ struct Filter {
 }
 
 impl Filter {
-    fn read(params: &Params, salon: &Salon, now: DateTime<Utc>) -> Result<Self, Refusal> {
+    fn read(
+        params: &Params,
+        salon: &Salon,
+        (now, zone): (DateTime<Utc>, ChangedZone),
+    ) -> Result<Self, Refusal> {
+        let zone = match zone {
+            ChangedZone::Salon => salon.timezone,
+            ChangedZone::Moscow => chrono_tz::Europe::Moscow,
+            ChangedZone::Utc => chrono_tz::UTC,
+        };
         let day = |name: &str, last: bool| match params.get(name) {
             None => Ok(None),
             Some(_) => match params.date(name) {
@@ -93,9 +103,10 @@ impl Filter {
         let moment = |name: &str| match params.get(name) {
             None => Ok(None),
             // A raw `+` in a query reads as a space; the offset then is not one.
-            Some(text) => input::moment(&text.replace(' ', "T"), salon.timezone)
-                .or_else(|| input::moment(text, salon.timezone))
-                .map(Some)
+            Some(text) => input::moment(&text.replace(' ', "T"), zone)
+                .or_else(|| input::moment(text, zone))
+                .and_then(|local| zone.from_local_datetime(&local).earliest())
+                .map(|at| Some(at.with_timezone(&salon.timezone).naive_local()))
                 .ok_or_else(|| bad_filter(name)),
         };
         let mut filter = Self {
