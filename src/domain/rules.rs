@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 
+use super::bonus::{BonusFile, Programme};
 use super::breaker::{BreakerFile, BreakerRules};
 use super::pacing::{Pacing, PacingFile};
 use crate::kernel::locale::Locale;
@@ -21,6 +22,8 @@ pub struct Rules {
     pub pacing: Pacing,
     /// When sending that fails is stopped for a while.
     pub breaker: BreakerRules,
+    /// What a visit earns.
+    pub bonus: Programme,
 }
 
 /// One rules file: every key may be missing, none may be misspelt.
@@ -35,6 +38,8 @@ pub struct RulesFile {
     pacing: PacingFile,
     #[serde(default)]
     breaker: BreakerFile,
+    #[serde(default)]
+    bonus: BonusFile,
 }
 
 const DEFAULTS: &str = include_str!("../../tenants/_default/rules.toml");
@@ -54,6 +59,7 @@ impl Rules {
             language: None,
             pacing: Pacing::careful(),
             breaker: BreakerRules::usual(),
+            bonus: Programme::off(),
         }
     }
 
@@ -72,6 +78,7 @@ impl Rules {
             language,
             pacing: self.pacing.with(file.pacing)?,
             breaker: self.breaker.with(&file.breaker)?,
+            bonus: self.bonus.with(&file.bonus)?,
         };
         if !(0..=3_600_000).contains(&rules.settle_ms) {
             return Err("settle_ms must lie between 0 and 3600000".to_owned());
@@ -95,6 +102,11 @@ mod tests {
         let slow = rules.with("[pacing]\nper_hour = 30\n[breaker]\nminutes = 1").expect("valid");
         assert_eq!((slow.pacing.per_hour, slow.breaker.after_ms), (30, 60_000));
         assert_eq!(slow.pacing.pause_ms, rules.pacing.pause_ms);
+        assert_eq!(rules.bonus.rate, 0, "off until a salon wants it");
+        let generous =
+            rules.with("[bonus]\npercent = 2.5\nmin_price = 500\nsince = '2026-03-01'").expect("valid");
+        assert_eq!((generous.bonus.rate, generous.bonus.min_price), (250, 50_000));
+        assert_eq!(generous.with("[bonus]\nsince = ''").expect("valid").bonus.since, None);
         let english = rules.with("language = 'en'").expect("valid");
         assert_eq!((rules.language, english.language), (None, Some(Locale::En)));
         assert_eq!(english.with("language = 'auto'").expect("valid").language, None);
@@ -121,6 +133,14 @@ mod tests {
             "breaker.failures = 0",
             "breaker.minutes = -1",
             "breaker.pause_minutes = 0",
+            "bonus.percent = 101",
+            "bonus.percent = -1",
+            "bonus.percent = nan",
+            "bonus.percents = 5",
+            "bonus.min_price = -1",
+            "bonus.most_percent = 0",
+            "bonus.since = 'spring'",
+            "bonus.expire_days = -1",
         ] {
             assert!(rules.with(text).is_err(), "{text}");
         }

@@ -24,7 +24,7 @@ impl YclientsApi {
     pub async fn record(&self, salon: SalonId, id: RecordId) -> Result<Option<Record>, Error> {
         let call = Call::get("/record/{salon}/{id}", format!("/api/v1/record/{salon}/{id}")).of(salon);
         match self.send(call).await {
-            Ok(answer) => record_body::read(one(&answer.data), Some(id.0))
+            Ok(answer) => record_body::read_kept(one(&answer.data), Some(id.0))
                 .filter(|record| record.id == id)
                 .map(Some)
                 .ok_or(Error::Malformed("a record that is none, or another one")),
@@ -65,7 +65,7 @@ fn one(data: &Value) -> &Value {
 
 fn read_page(data: &Value, count: u32) -> Result<RecordPage, Error> {
     let rows = wire::list(data).ok_or(Error::Malformed("a list of records that is no list"))?;
-    let records: Vec<Record> = rows.iter().filter_map(|row| record_body::read(row, None)).collect();
+    let records: Vec<Record> = rows.iter().filter_map(|row| record_body::read_kept(row, None)).collect();
     Ok(RecordPage {
         unreadable: rows.len() - records.len(),
         has_more: !rows.is_empty() && rows.len() >= count as usize,
@@ -88,7 +88,11 @@ mod tests {
         assert_eq!((&page.records[1].client, page.records[1].is_deleted()), (&Field::Empty, true));
         assert_eq!(page.records[2].client, Field::Empty);
         let costs = page.records[0].services.value().map(|lines| lines[0].cost);
-        assert_eq!(costs, Some(225_000));
+        assert_eq!(costs, Some(Some(225_000)));
+        assert!(
+            page.records[0].raw.as_deref().is_some_and(|raw| raw.contains("660000401")),
+            "the whole payload"
+        );
     }
 
     #[test]
