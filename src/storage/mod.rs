@@ -3,15 +3,18 @@
 //! Every statement that touches a tenant's rows says so (`tenant_id = $n`); `tests/it/tidy.rs` holds that.
 
 pub mod alert;
+pub mod books;
 pub mod catalog;
 pub mod chat;
 pub mod claim;
+pub mod client;
 pub mod db;
 pub mod decision;
 pub mod error;
 pub mod inbox;
 pub mod intake;
 pub mod job;
+pub mod ledger;
 pub mod node;
 pub mod outbox;
 pub mod pace;

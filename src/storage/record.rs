@@ -10,10 +10,10 @@ use crate::kernel::id::TenantId;
 
 const FIND: &str = "SELECT record_id, starts_at, deleted, changed_at, body, told, told_revision FROM record \
      WHERE tenant_id = $1 AND record_id = $2";
-const UPSERT: &str = "INSERT INTO record (tenant_id, record_id, starts_at, deleted, changed_at, body, told, told_revision, \
-     updated_at) VALUES ($1, $2, $3, $4, $5, $6, '', 0, $7) ON CONFLICT (tenant_id, record_id) DO UPDATE SET \
+const UPSERT: &str = "INSERT INTO record (tenant_id, record_id, starts_at, deleted, changed_at, body, raw, told, told_revision, \
+     updated_at, books_due) VALUES ($1, $2, $3, $4, $5, $6, $7, '', 0, $8, TRUE) ON CONFLICT (tenant_id, record_id) DO UPDATE SET \
      starts_at = excluded.starts_at, deleted = excluded.deleted, changed_at = excluded.changed_at, body = excluded.body, \
-     updated_at = excluded.updated_at";
+     raw = CASE WHEN excluded.raw = '' THEN record.raw ELSE excluded.raw END, updated_at = excluded.updated_at, books_due = TRUE";
 const SET_TOLD: &str = "UPDATE record SET told = $3, told_revision = told_revision + 1, updated_at = $4 \
      WHERE tenant_id = $1 AND record_id = $2";
 const UNTELL: &str = "UPDATE record SET told = $3, updated_at = $4 WHERE tenant_id = $1 AND record_id = $2";
@@ -45,12 +45,15 @@ pub struct RecordWrite<'a> {
     pub deleted: bool,
     pub changed_at: UnixMs,
     pub body: &'a str,
+    /// The payload that said all of it, packed and sealed; '' leaves the one that is there.
+    pub raw: &'a str,
 }
 
 pub async fn find(conn: &mut Conn, tenant: &TenantId, id: RecordId) -> Result<Option<RecordRow>, Error> {
     Ok(on!(conn, c => sqlx::query_as(FIND).bind(tenant.as_str()).bind(id.0).fetch_optional(c).await)?)
 }
 
+/// Writes a record as it is known now. From then on it is due to be kept in the books: ring for that in the same unit of work.
 pub async fn upsert(
     conn: &mut Conn,
     tenant: &TenantId,
@@ -59,7 +62,7 @@ pub async fn upsert(
 ) -> Result<(), Error> {
     on!(conn, c => sqlx::query(UPSERT)
         .bind(tenant.as_str()).bind(write.id.0).bind(write.starts_at.map(|at| at.0)).bind(write.deleted)
-        .bind(write.changed_at.0).bind(write.body).bind(now.0).execute(c).await.map(drop))?;
+        .bind(write.changed_at.0).bind(write.body).bind(write.raw).bind(now.0).execute(c).await.map(drop))?;
     Ok(())
 }
 

@@ -20,6 +20,7 @@ fn visit() -> RecordWrite<'static> {
         deleted: false,
         changed_at: NOW,
         body: "sealed",
+        raw: "",
     }
 }
 

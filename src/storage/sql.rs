@@ -11,10 +11,13 @@ pub fn all() -> Vec<(&'static str, &'static str)> {
     let files: &[(&str, &[&'static str])] = &[
         ("alert", super::alert::SQL),
         ("tenant", super::tenant::SQL),
+        ("books", super::books::SQL),
         ("catalog", super::catalog::SQL),
         ("chat", super::chat::SQL),
+        ("client", super::client::SQL),
         ("inbox", super::inbox::SQL),
         ("job", super::job::SQL),
+        ("ledger", super::ledger::SQL),
         ("node", super::node::SQL),
         ("pairing", super::pairing::SQL),
         ("record", super::record::SQL),
