@@ -8,7 +8,9 @@ use axum::routing::{get, post};
 
 use super::layer::{request_id, security_headers};
 use super::state::{WebSettings, WebState};
-use super::{api, assets, connect, error, health, hooks, install, marketplace, timeline, timeline_page};
+use super::{
+    api, assets, clients, connect, error, health, hooks, install, marketplace, timeline, timeline_page,
+};
 use crate::app::App;
 use crate::live;
 
@@ -40,6 +42,13 @@ pub fn router(app: Arc<App>, settings: WebSettings) -> Router {
         .route("/api/v1/companies/{id}/records/{record_id}/timeline", get(timeline::show))
         .route("/api/v1/companies/{id}/messages", get(timeline::messages))
         .route("/api/v1/companies/{id}/messages/{message_id}/settle", post(timeline::settle))
+        .route("/api/v1/companies/{id}/clients", get(clients::index))
+        .route("/api/v1/companies/{id}/clients/{client_id}", get(clients::show))
+        .route("/api/v1/companies/{id}/clients/{client_id}/ledger", get(clients::ledger))
+        .route("/api/v1/companies/{id}/clients/{client_id}/spend", post(clients::spend))
+        .route("/api/v1/companies/{id}/bonuses/spend", post(clients::spend_by_code))
+        .route("/api/v1/companies/{id}/records/unmatched", get(clients::unmatched))
+        .route("/api/v1/companies/{id}/records/{record_id}/client", post(clients::settle))
         // a person whom such a program gave a link
         .route("/companies/{id}/records/{record_id}/timeline", get(timeline_page::show))
         .route("/companies/{id}/records/{record_id}/timeline/settle", post(timeline_page::settle))
