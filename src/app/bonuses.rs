@@ -137,7 +137,8 @@ pub async fn spend(app: &App, id: &TenantId, wish: &Spend) -> Result<Spent, Erro
     let new =
         NewPosting { key: &key, entry: &entry, record: wish.record, rate: None, balance_after: Some(left) };
     let posted = ledger::post(&mut conn, id, &new, now).await?;
-    let posting = posted.ok_or(Error::Storage(Stored::Conflict(key)))?;
+    // Of another client, in this very moment.
+    let posting = posted.ok_or(Error::Rejected("key_was_used"))?;
     if wish.record.is_some() {
         enqueue::books(&mut conn, id, now).await?;
     }

@@ -3,7 +3,7 @@
 //! A card that belongs to nobody we know makes nobody known: a client is met with their first record.
 
 use super::error::Error;
-use super::{App, books::Salon, clients, faces};
+use super::{App, books::Salon, clients};
 use crate::domain::client::Card;
 use crate::domain::record::Field;
 use crate::kernel::clock::UnixMs;
@@ -59,9 +59,6 @@ async fn learn(
     now: UnixMs,
 ) -> Result<(), Error> {
     let found = client::list_named(conn, salon.id, &HashedSigns::default(), Some(card)).await?;
-    let Some(row) = found.into_iter().next() else { return Ok(()) };
-    let before = faces::open(&salon.key, &row)?;
-    let mut newer = before.clone();
-    newer.learn(told);
-    clients::write(conn, salon, (&row, row.card), (&before, &newer), now).await
+    let Some(row) = found.first() else { return Ok(()) };
+    clients::teach(conn, salon, &row.id, (Some(card), told), now).await
 }

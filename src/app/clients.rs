@@ -91,8 +91,8 @@ pub(super) async fn make(
 ///
 /// # Decision
 /// Only the client's own card teaches: a friend who books with Anna's code, or from her address, does not give her a number. A card
-/// is their own when it is the one we know, or when its number is theirs: then the CRM has merged two cards, or made one anew.
-/// Whoever has none takes the card that their e-mail stands on.
+/// is their own when it is the one we know; or when it is nobody's and has their number: then the CRM has merged two cards, or made
+/// one anew. Whoever has none takes the card that their e-mail stands on.
 pub(super) async fn learn(
     conn: &mut Conn,
     salon: &Salon<'_>,
@@ -101,54 +101,64 @@ pub(super) async fn learn(
     now: UnixMs,
 ) -> Result<(), Error> {
     let Some(row) = client::find(conn, salon.id, id).await? else { return Ok(()) };
-    codes::ensure(conn, salon.id, &salon.key, &row, now).await?;
+    if row.signs.code.is_none() {
+        codes::ensure(conn, salon.id, &salon.key, id, now).await?;
+    }
     let Some(told) = record.client.value() else { return Ok(()) };
-    let is_own = row.card == told.id && told.id.is_some();
-    let is_adopted = matches!(reason, Reason::Phone)
-        || (matches!(reason, Reason::Email | Reason::EmailOverPhone) && row.card.is_none());
-    if !is_own && !is_adopted {
-        return Ok(());
-    }
-    // Read again: it may have got its code just now.
-    let Some(row) = client::find(conn, salon.id, id).await? else { return Ok(()) };
-    let before = faces::open(&salon.key, &row)?;
-    let mut card = before.clone();
-    card.learn(Card::of(told));
-    let card_id = card_to_keep(conn, salon, &row, told.id).await?;
-    write(conn, salon, (&row, card_id), (&before, &card), now).await
-}
-
-/// Writes a client's card, where it says something new.
-pub(super) async fn write(
-    conn: &mut Conn,
-    salon: &Salon<'_>,
-    (row, card_id): (&ClientRow, Option<ClientId>),
-    (before, card): (&Card, &Card),
-    now: UnixMs,
-) -> Result<(), Error> {
-    if card == before && card_id == row.card && row.gone_at.is_none() {
-        return Ok(());
-    }
-    let newer = faces::row(&salon.key, (row.id.clone(), card_id), card, row.created_at)?;
-    client::update(conn, salon.id, &newer, now).await?;
-    if card.name != before.name {
-        faces::write_words(conn, salon.id, &salon.key, (&row.id, card)).await?;
+    let is_known = told.id.is_some() && row.card == told.id;
+    let is_theirs = match reason {
+        Reason::Phone => true,
+        Reason::Email | Reason::EmailOverPhone => row.card.is_none(),
+        _ => false,
+    };
+    if is_known || is_theirs && is_nobodys(conn, salon, told.id).await? {
+        teach(conn, salon, id, (told.id, Card::of(told)), now).await?;
     }
     Ok(())
 }
 
-/// The card a client is taken to have from now on: the record's, unless it is another client's.
-async fn card_to_keep(
+async fn is_nobodys(conn: &mut Conn, salon: &Salon<'_>, card: Option<ClientId>) -> Result<bool, Error> {
+    if card.is_none() {
+        return Ok(true);
+    }
+    Ok(client::list_named(conn, salon.id, &HashedSigns::default(), card).await?.is_empty())
+}
+
+/// Puts what their card says in the place of what was known of a client, where it says something new.
+pub(super) async fn teach(
     conn: &mut Conn,
     salon: &Salon<'_>,
-    row: &ClientRow,
-    told: Option<ClientId>,
-) -> Result<Option<ClientId>, Error> {
-    if told.is_none() || told == row.card {
-        return Ok(row.card);
+    id: &ClientKey,
+    (card_id, told): (Option<ClientId>, Card),
+    now: UnixMs,
+) -> Result<(), Error> {
+    let Some(row) = client::find(conn, salon.id, id).await? else { return Ok(()) };
+    if !says_more(salon, &row, card_id, &told)? {
+        return Ok(());
     }
-    let others = client::list_named(conn, salon.id, &HashedSigns::default(), told).await?;
-    Ok(if others.is_empty() { told } else { row.card })
+    // Now that it is to be written nobody else may: what they wrote since would be lost.
+    let Some(row) = codes::held(conn, salon.id, id, now).await? else { return Ok(()) };
+    let before = faces::open(&salon.key, &row)?;
+    let mut card = before.clone();
+    card.learn(told);
+    let newer = faces::row(&salon.key, (row.id, card_id.or(row.card)), &card, row.created_at)?;
+    client::update(conn, salon.id, &newer, now).await?;
+    if card.name != before.name {
+        faces::write_words(conn, salon.id, &salon.key, (id, &card)).await?;
+    }
+    Ok(())
+}
+
+fn says_more(
+    salon: &Salon<'_>,
+    row: &ClientRow,
+    card_id: Option<ClientId>,
+    told: &Card,
+) -> Result<bool, Error> {
+    let before = faces::open(&salon.key, row)?;
+    let mut card = before.clone();
+    card.learn(told.clone());
+    Ok(card != before || card_id.is_some_and(|id| row.card != Some(id)) || row.gone_at.is_some())
 }
 
 /// A page of a salon's clients, and where the next begins.
@@ -245,7 +255,7 @@ pub async fn of(
     let mut row = client::find(&mut app.db.read().await?, id, client_id).await?.ok_or(Error::NotFound)?;
     if row.signs.code.is_none() {
         let mut conn = app.db.begin().await?;
-        codes::ensure(&mut conn, id, &key, &row, now).await?;
+        codes::ensure(&mut conn, id, &key, client_id, now).await?;
         row = client::find(&mut conn, id, client_id).await?.ok_or(Error::NotFound)?;
         conn.commit().await?;
     }

@@ -26,27 +26,33 @@ pub(super) async fn ensure(
     conn: &mut Conn,
     tenant: &TenantId,
     key: &DataKey,
-    row: &ClientRow,
+    id: &ClientKey,
     now: UnixMs,
 ) -> Result<bool, Error> {
-    if row.signs.code.is_some() {
+    let Some(row) = held(conn, tenant, id, now).await?.filter(|row| row.signs.code.is_none()) else {
         return Ok(false);
-    }
-    let card = faces::open(key, row)?;
+    };
+    let card = faces::open(key, &row)?;
     for _ in 0..MOST_TRIES {
         let code = fresh();
         let with_code = Card { code: Some(code.to_string()), ..card.clone() };
-        let body = faces::seal(key, &row.id, &with_code)?;
-        let (hash, body) = (faces::code_hash(key, &code), body.as_str());
-        if client::set_code(conn, tenant, &row.id, (&hash, body), now).await? {
+        let body = faces::seal(key, id, &with_code)?;
+        if client::set_code(conn, tenant, id, (&faces::code_hash(key, &code), &body), now).await? {
             return Ok(true);
-        }
-        // Somebody else gave them one since we looked.
-        if client::find(conn, tenant, &row.id).await?.is_none_or(|row| row.signs.code.is_some()) {
-            return Ok(false);
         }
     }
     Err(no_code())
+}
+
+/// A client's row, which nobody else changes until the end of the unit of work.
+pub(super) async fn held(
+    conn: &mut Conn,
+    tenant: &TenantId,
+    id: &ClientKey,
+    now: UnixMs,
+) -> Result<Option<ClientRow>, Error> {
+    client::touch(conn, tenant, id, now).await?;
+    Ok(client::find(conn, tenant, id).await?)
 }
 
 /// The index was asked so often and said no: something else is wrong.
@@ -64,7 +70,7 @@ pub async fn generate_missing(app: &App, tenant: &TenantId) -> Result<usize, Err
         let place = after.as_ref().map_or("", ClientKey::as_str);
         let page = client::list_codeless(&mut conn, tenant, place, PAGE).await?;
         for row in &page {
-            made += usize::from(ensure(&mut conn, tenant, &key, row, now).await?);
+            made += usize::from(ensure(&mut conn, tenant, &key, &row.id, now).await?);
         }
         conn.commit().await?;
         let Some(last) = page.last() else { return Ok(made) };

@@ -160,7 +160,7 @@ async fn a_salon_whose_records_are_due_and_has_no_bell_is_found(db: Db) {
         now: NOW,
     };
     done!(db, c => job::enqueue(c, &bell));
-    assert_eq!(seen!(db, c => list_silent(c, "keep", 9)), [iris.clone()]);
+    assert_eq!(seen!(db, c => list_silent(c, "keep", 9)), std::slice::from_ref(&iris));
     assert_eq!(seen!(db, c => list_silent(c, "another kind", 1)).len(), 1, "no more than was asked for");
     take(&db, &iris, 9).await;
     assert_eq!(seen!(db, c => list_silent(c, "keep", 9)), []);

@@ -1,6 +1,9 @@
 //! Bonuses: what a visit earns however it is told, and what desks spend at once.
 
 use salonbridge::boot::demo_trip;
+use salonbridge::domain::bonus::{Entry, Kind};
+use salonbridge::kernel::id::ClientKey;
+use salonbridge::storage::ledger::{self, NewPosting};
 use serde_json::{Value, json};
 
 use crate::kit::Salon;
@@ -173,5 +176,34 @@ async fn what_is_spent_on_a_visit_is_bounded_earns_nothing_and_comes_back() {
     salon.hear(212, "delete", moved(1, true)).await;
     let anna = salon.client("+79000000001").await;
     assert_eq!((&anna["balance"], &anna["spent_bonuses"]), (&json!(1_000_000), &json!(0)));
+    salon.world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_nobody_spent_in_time_is_gone_and_said_in_the_ledger() {
+    let rules = "settle_ms = 100\npacing.is_on = false\n[bonus]\npercent = 10\nexpire_days = 30";
+    let salon = Salon::active_with([("SALONBRIDGE_RULES", rules.to_owned())]).await;
+    salon.hear(231, "create", json!({"attendance": 1})).await;
+    let anna = salon.client("+79000000001").await;
+    assert_eq!(anna["balance"], 22_500);
+    let id = ClientKey::parse(anna["id"].as_str().expect("an id")).expect("ours");
+    let old = salon.app().now().plus_ms(-31 * 24 * 3_600_000);
+    let mut conn = salon.app().db.begin().await.expect("begins");
+    for (key, kind, amount) in [("a", Kind::Accrue, 7_000), ("b", Kind::Spend, 3_000)] {
+        let entry = Entry::new(kind, &id, amount).expect("more than nothing");
+        let new = NewPosting { key, entry: &entry, record: None, rate: None, balance_after: None };
+        ledger::post(&mut conn, &salon.tenant, &new, old).await.expect("posted");
+    }
+    conn.commit().await.expect("commits");
+    assert_eq!(salon.client("+79000000001").await["balance"], 22_500, "4000 of then are gone");
+    let path = format!("/clients/{id}/spend");
+    let wish = |amount: i64| json!({"amount": amount, "idempotency_key": amount.to_string()});
+    let (status, refused) = salon.send(&path, wish(22_501)).await;
+    assert_eq!((status, &refused["balance"]), (409, &json!(22_500)));
+    let (status, served) = salon.send(&path, wish(22_500)).await;
+    assert_eq!((status, &served["balance"]), (200, &json!(0)));
+    let anna = salon.client("+79000000001").await;
+    let kinds = salon.kinds(&anna).await;
+    assert_eq!((kinds.iter().filter(|kind| *kind == "expire").count(), &anna["balance"]), (1, &json!(0)));
     salon.world.stop().await;
 }

@@ -144,6 +144,9 @@ async fn of_several_a_person_says_which_and_the_bonuses_follow() {
     salon.hear(241, "create", json!({"client": card(5, "Анна", "+79000000001", "")})).await;
     salon.hear(242, "create", json!({"client": card(6, "Ольга", OLGA, "olga@example.test")})).await;
     let (anna, olga) = (salon.client("+79000000001").await, salon.client(OLGA).await);
+    // A number that was Anna's on a card that is Olga's: it finds Anna, and makes no Olga of her.
+    salon.hear(245, "create", json!({"client": card(6, "Ольга", "+79000000001", "")})).await;
+    assert_eq!(salon.client("+79000000001").await["name"], "Анна");
     // Her own card gets Anna's number; her address still names her.
     salon.hear(243, "create", json!({"client": card(6, "Ольга", "+79000000001", "olga@example.test")})).await;
     let twice = json!({"client": card(7, "Кто-то", "+79000000001", ""), "attendance": 1});
