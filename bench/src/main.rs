@@ -6,6 +6,7 @@
 mod backlog;
 mod ingest;
 mod load;
+mod matching;
 mod nodes;
 mod page;
 mod postgres;
@@ -36,7 +37,7 @@ struct Cli {
     /// A third of the time and a tenth of the sessions: shows that it works, not how fast.
     #[arg(long)]
     quick: bool,
-    /// Only these: sqlite, postgres, express, pgbench, wire, qr, sessions, companies, nodes, backlog; and soak, which
+    /// Only these: sqlite, postgres, express, pgbench, wire, qr, sessions, companies, nodes, backlog, matching; and soak, which
     /// is run only when it is named.
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
@@ -116,6 +117,10 @@ async fn measure(cli: &Cli) -> anyhow::Result<Report> {
         let setup = Setup { database_url: cluster.create("backlog")?, ..setup(cli, "backlog") };
         let (count, fresh) = if cli.quick { (1_000, 20) } else { (10_000, 60) };
         report.backlog = Some(backlog::run(&programs, setup, count, fresh).await?);
+    }
+    if wanted("matching") {
+        let (clients, looks) = if cli.quick { (10_000, 400) } else { (100_000, 4_000) };
+        report.matching = Some(matching::run(&cluster, &cli.work, clients, looks).await?);
     }
     if cli.only.iter().any(|only| only == "soak") {
         let sessions = if cli.quick { 50 } else { 1_000 };

@@ -69,6 +69,14 @@ pub struct Backlog {
     pub fresh_ms: Latency,
 }
 
+/// Finding whose a record is among the clients of one salon.
+#[derive(Debug, Serialize)]
+pub struct Matching {
+    pub clients: usize,
+    pub sqlite: Latency,
+    pub postgres: Latency,
+}
+
 /// A week of many salons in less.
 #[derive(Debug, Serialize)]
 pub struct Soak {
@@ -105,6 +113,7 @@ pub struct Report {
     pub companies: Option<Companies>,
     pub nodes: Option<Nodes>,
     pub backlog: Option<Backlog>,
+    pub matching: Option<Matching>,
     pub soak: Option<Soak>,
     #[serde(skip)]
     pub sessions: Option<(usize, usize)>,
@@ -206,6 +215,12 @@ impl Report {
             rows.push(row(&format!("backlog of {}", backlog.messages), [&rate, &share, ""]));
             let fresh = backlog.fresh_ms;
             rows.push(row("a fresh one meanwhile", ["", &in_ms(fresh.p50_ms), &in_ms(fresh.p99_ms)]));
+        }
+        if let Some(matching) = &self.matching {
+            for (engine, latency) in [("SQLite", matching.sqlite), ("PostgreSQL", matching.postgres)] {
+                let name = format!("one of {}, {engine}", matching.clients);
+                rows.push(row(&name, ["", &in_ms(latency.p50_ms), &in_ms(latency.p99_ms)]));
+            }
         }
         if let Some(soak) = &self.soak {
             let hooks = format!("{} hooks", soak.hooks);

@@ -2,17 +2,17 @@
 
 use super::error::Error;
 use super::telling::{Decided, carry_out, told_of};
-use super::{App, enqueue, settle, tenants_of};
+use super::{App, cards, enqueue, settle, tenants_of};
 use crate::domain::dates;
 use crate::domain::planner::{self, Plan, Situation, Told};
 use crate::domain::record::{self, Field, Record};
 use crate::domain::tenant::Tenant;
 use crate::domain::why::Key;
 use crate::kernel::clock::UnixMs;
-use crate::kernel::crm_id::RecordId;
+use crate::kernel::crm_id::{ClientId, RecordId};
 use crate::kernel::failpoint::{Mistake, failpoint, planted};
 use crate::kernel::id::TenantId;
-use crate::kernel::pack::unpack;
+use crate::kernel::pack::{pack, unpack};
 use crate::kernel::seal::DataKey;
 use crate::storage::inbox::{self, InboxRow};
 use crate::storage::record::{self as records, RecordWrite};
@@ -28,6 +28,11 @@ const MOST_LOOKS: usize = 3;
 pub async fn absorb(app: &App, id: &TenantId, resource: &str, resource_id: i64) -> Result<(), Error> {
     let taken = match resource {
         "record" => absorb_record(app, id, RecordId(resource_id)).await?,
+        "client" => {
+            let waiting = list_waiting(app, id, resource, resource_id).await?;
+            cards::absorb(app, id, ClientId(resource_id), &waiting).await?;
+            waiting.len()
+        }
         "service" | "service_category" | "staff" | "schedule" => {
             let waiting = list_waiting(app, id, resource, resource_id).await?;
             close(app, id, &waiting, "catalog", Some(enqueue::SYNC_CATALOG)).await?
@@ -201,6 +206,7 @@ async fn write(app: &App, known: &Known, waiting: &[InboxRow], outcomes: &[&str]
     if !write_record(&mut conn, known, now).await? {
         return Ok(false);
     }
+    enqueue::books(&mut conn, id, now).await?;
     let farewells = outbox::hold(&mut conn, id, record_id).await?;
     let row = records::find(&mut conn, id, record_id).await?;
     if told_of(&mut conn, &known.key, id, row.as_ref()).await? != (known.told.clone(), known.told_revision) {
@@ -283,7 +289,9 @@ async fn is_believed_gone(app: &App, known: &Known, waiting: &[InboxRow]) -> Res
 
 async fn write_record(conn: &mut Conn, known: &Known, now: UnixMs) -> Result<bool, Error> {
     let record = &known.record;
-    let sealed = known.key.seal("record", &record.id.to_string(), &serde_json::to_vec(record)?);
+    let place = record.id.to_string();
+    let sealed = known.key.seal("record", &place, &serde_json::to_vec(record)?);
+    let raw = record.raw.as_deref().map(|raw| known.key.seal("record_raw", &place, &pack(raw.as_bytes())));
     let write = RecordWrite {
         id: record.id,
         starts_at: record.starts.value().map(|local| dates::instant(*local, known.tenant.timezone)),
@@ -291,6 +299,7 @@ async fn write_record(conn: &mut Conn, known: &Known, now: UnixMs) -> Result<boo
         changed_at: record.changed_at.unwrap_or(now),
         body: &sealed,
         over: &known.body,
+        raw: raw.as_deref().unwrap_or_default(),
     };
     Ok(records::upsert(conn, &known.tenant.id, write, now).await?)
 }

@@ -23,7 +23,8 @@ pub const UNLINK: &str = "unlink_session";
 pub const RESTORE: &str = "restore_session";
 pub const ASK: &str = "ask_session";
 pub const ALERT: &str = "tell_operator";
-pub const ALL: [&str; 11] = [
+pub const BOOKS: &str = "keep_books";
+pub const ALL: [&str; 12] = [
     ABSORB,
     SEND,
     CONFIGURE,
@@ -35,9 +36,12 @@ pub const ALL: [&str; 11] = [
     RESTORE,
     ASK,
     ALERT,
+    BOOKS,
 ];
 /// Of the subject and the lane of what reads a salon's journal.
 pub const SYNC_ENDING: &str = ":sync";
+/// Records that change one after another are kept in one go. The worker finds what is so near by itself: nobody need ring.
+const BOOKS_DELAY_MS: i64 = 500;
 
 /// What an inbox row rings: subject and lane are the resource, so edits of one record never overlap and fold while waiting.
 #[must_use]
@@ -107,6 +111,13 @@ pub async fn alert(conn: &mut Conn, tenant: &str, id: &AlertId, now: UnixMs) -> 
 /// What a page asked of the session waits for nothing that the session does.
 pub async fn ask(conn: &mut Conn, tenant: &TenantId, now: UnixMs) -> Result<(), Error> {
     let job = new(Some(tenant), ASK, tenant.to_string(), format!("{tenant}:ask"), now, now);
+    Ok(job::enqueue(conn, &job).await?)
+}
+
+/// Records of a salon are due to be kept in its books: one bell, however many they are.
+pub async fn books(conn: &mut Conn, tenant: &TenantId, now: UnixMs) -> Result<(), Error> {
+    let run_at = now.plus_ms(BOOKS_DELAY_MS);
+    let job = new(Some(tenant), BOOKS, tenant.to_string(), format!("{tenant}:books"), run_at, now);
     Ok(job::enqueue(conn, &job).await?)
 }
 

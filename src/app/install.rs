@@ -18,7 +18,7 @@ use crate::kernel::locale::Locale;
 use crate::kernel::phone::Phone;
 use crate::kernel::secret::random_hex;
 use crate::storage::tenant::{self, SealedKeys, StoredTenant};
-use crate::storage::{Conn, catalog, decision, inbox, job, outbox, record, wa_session};
+use crate::storage::{Conn, catalog, client, decision, inbox, job, ledger, outbox, record, wa_session};
 use crate::yclients::marketplace::{Connection, ConnectionStatus};
 use crate::yclients::signed_user::{Claims, Owner};
 
@@ -304,6 +304,8 @@ async fn renew(
             let keys = fresh_keys(app, &known.id, None)?;
             inbox::delete_all(conn, &known.id).await?;
             record::delete_all(conn, &known.id).await?;
+            client::delete_all(conn, &known.id).await?;
+            ledger::delete_all(conn, &known.id).await?;
             job::delete_all(conn, &known.id).await?;
             outbox::delete_all(conn, &known.id).await?;
             decision::delete_all(conn, &known.id).await?;

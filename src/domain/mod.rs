@@ -1,9 +1,14 @@
 //! Rules and words: pure values and functions, no I/O, nothing async.
 
 pub mod alert;
+pub mod bonus;
+pub mod books;
 pub mod breaker;
+pub mod client;
+pub mod code;
 pub mod connect;
 pub mod dates;
+pub mod matching;
 pub mod message;
 pub mod pacing;
 pub mod pairing;

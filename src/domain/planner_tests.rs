@@ -20,13 +20,17 @@ fn anna() -> Record {
     Record {
         starts: Field::Is(local("2026-03-14 15:00")),
         services: Field::Is(vec![ServiceLine {
-            id: ServiceId(1), title: "Маникюр".into(), cost: 225_000
+            id: ServiceId(1),
+            title: "Маникюр".into(),
+            cost: Some(225_000),
         }]),
         master: Field::Is(Master { id: StaffId(1), name: "Мария".into() }),
         client: Field::Is(Client {
             id: Some(ClientId(5)),
             name: "Анна".into(),
+            surname: String::new(),
             phone: Phone::parse("+79000000001"),
+            email: None,
             silenced: false,
         }),
         attendance: Field::Is(Attendance::Waiting),
@@ -43,7 +47,7 @@ fn card(record: &Record) -> Client {
 fn olgas(id: i64, phone: &str) -> Record {
     let olga =
         Client {
-            id: Some(ClientId(id)), name: "Ольга".into(), phone: Phone::parse(phone), silenced: false
+            id: Some(ClientId(id)), name: "Ольга".into(), phone: Phone::parse(phone), ..card(&anna())
         };
     Record { client: Field::Is(olga), ..anna() }
 }
@@ -113,7 +117,7 @@ fn another_master_or_service_is_a_change_and_another_order_of_services_is_not() 
     record.master = Field::Is(Master { id: StaffId(2), name: "Ольга".into() });
     assert_eq!(said(decide(&record, Some(&told()))).0, MessageKind::Change);
 
-    let line = |id, title: &str| ServiceLine { id: ServiceId(id), title: title.into(), cost: 1 };
+    let line = |id, title: &str| ServiceLine { id: ServiceId(id), title: title.into(), cost: Some(1) };
     let mut two = anna();
     two.services = Field::Is(vec![line(1, "А"), line(2, "Б")]);
     assert_eq!(said(decide(&two, Some(&told()))).0, MessageKind::Change);
@@ -126,13 +130,14 @@ fn another_master_or_service_is_a_change_and_another_order_of_services_is_not() 
 fn another_name_of_the_same_master_or_service_is_no_change() {
     let mut record = anna();
     record.master = Field::Is(Master { id: StaffId(1), name: "Мария Т.".into() });
-    record.services =
-        Field::Is(vec![ServiceLine {
-            id: ServiceId(1), title: "Маникюр классический".into(), cost: 1
-        }]);
+    record.services = Field::Is(vec![ServiceLine {
+        id: ServiceId(1),
+        title: "Маникюр классический".into(),
+        cost: Some(1),
+    }]);
     assert_eq!(decide(&record, Some(&told())), Plan::Silent(Reason::AlreadyTold));
     record.services =
-        Field::Is(vec![ServiceLine { id: ServiceId(2), title: "Маникюр".into(), cost: 1 }]);
+        Field::Is(vec![ServiceLine { id: ServiceId(2), title: "Маникюр".into(), cost: Some(1) }]);
     assert_eq!(said(decide(&record, Some(&told()))).0, MessageKind::Change, "another one of the same name");
 }
 

@@ -78,8 +78,8 @@ impl Attendance {
 pub struct ServiceLine {
     pub id: ServiceId,
     pub title: String,
-    /// Final price of the line, in minor units.
-    pub cost: i64,
+    /// Final price of the line, discounts taken off, in minor units; `None` where the journal says none that can be read.
+    pub cost: Option<i64>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -93,8 +93,12 @@ pub struct Client {
     #[serde(default)]
     pub id: Option<ClientId>,
     pub name: String,
+    #[serde(default)]
+    pub surname: String,
     /// `None` when the journal holds no number, or one nobody can dial.
     pub phone: Option<Phone>,
+    #[serde(default)]
+    pub email: Option<String>,
     /// Excluded from mailings by the salon.
     pub silenced: bool,
 }
@@ -116,6 +120,12 @@ pub struct Record {
     pub client: Field<Client>,
     #[serde(default)]
     pub attendance: Field<Attendance>,
+    /// What the client or the salon wrote to it.
+    #[serde(default)]
+    pub comment: Field<String>,
+    /// Whether all of it was paid.
+    #[serde(default)]
+    pub paid_full: Field<bool>,
     #[serde(default)]
     pub deleted: Field<bool>,
     /// When the record was made in the CRM.
@@ -124,6 +134,9 @@ pub struct Record {
     /// The CRM's own time of the last change.
     #[serde(default)]
     pub changed_at: Option<UnixMs>,
+    /// The payload itself, where it said the whole record. Kept beside what was read of it, not in it.
+    #[serde(skip)]
+    pub raw: Option<String>,
 }
 
 impl Record {
@@ -137,9 +150,12 @@ impl Record {
             master: Field::Unsaid,
             client: Field::Unsaid,
             attendance: Field::Unsaid,
+            comment: Field::Unsaid,
+            paid_full: Field::Unsaid,
             deleted: Field::Unsaid,
             created_at: None,
             changed_at: None,
+            raw: None,
         }
     }
 
@@ -157,9 +173,12 @@ impl Record {
         self.master.learn(newer.master);
         self.client.learn(newer.client);
         self.attendance.learn(newer.attendance);
+        self.comment.learn(newer.comment);
+        self.paid_full.learn(newer.paid_full);
         self.deleted.learn(newer.deleted);
         self.created_at = newer.created_at.or(self.created_at);
         self.changed_at = newer.changed_at.or(self.changed_at);
+        self.raw = newer.raw.or(self.raw.take());
         true
     }
 

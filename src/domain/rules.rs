@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 
+use super::bonus::{BonusFile, Programme};
 use super::breaker::{BreakerFile, BreakerRules};
 use super::pacing::{Pacing, PacingFile};
 use super::sync::{SyncFile, SyncRules};
@@ -24,6 +25,8 @@ pub struct Rules {
     pub breaker: BreakerRules,
     /// How often the journal is read beside the hooks.
     pub sync: SyncRules,
+    /// What a visit earns.
+    pub bonus: Programme,
 }
 
 /// One rules file: every key may be missing, none may be misspelt.
@@ -40,6 +43,8 @@ pub struct RulesFile {
     breaker: BreakerFile,
     #[serde(default)]
     sync: SyncFile,
+    #[serde(default)]
+    bonus: BonusFile,
 }
 
 const DEFAULTS: &str = include_str!("../../tenants/_default/rules.toml");
@@ -60,6 +65,7 @@ impl Rules {
             pacing: Pacing::careful(),
             breaker: BreakerRules::usual(),
             sync: SyncRules::usual(),
+            bonus: Programme::off(),
         }
     }
 
@@ -79,6 +85,7 @@ impl Rules {
             pacing: self.pacing.with(file.pacing)?,
             breaker: self.breaker.with(&file.breaker)?,
             sync: self.sync.with(&file.sync)?,
+            bonus: self.bonus.with(&file.bonus)?,
         };
         if !(0..=3_600_000).contains(&rules.settle_ms) {
             return Err("settle_ms must lie between 0 and 3600000".to_owned());
@@ -102,6 +109,11 @@ mod tests {
         let slow = rules.with("[pacing]\nper_hour = 30\n[breaker]\nminutes = 1").expect("valid");
         assert_eq!((slow.pacing.per_hour, slow.breaker.after_ms), (30, 60_000));
         assert_eq!(slow.pacing.pause_ms, rules.pacing.pause_ms);
+        assert_eq!(rules.bonus.rate, 0, "off until a salon wants it");
+        let generous =
+            rules.with("[bonus]\npercent = 2.5\nmin_price = 500\nsince = '2026-03-01'").expect("valid");
+        assert_eq!((generous.bonus.rate, generous.bonus.min_price), (250, 50_000));
+        assert_eq!(generous.with("[bonus]\nsince = ''").expect("valid").bonus.since, None);
         let english = rules.with("language = 'en'").expect("valid");
         assert_eq!((rules.language, english.language), (None, Some(Locale::En)));
         assert_eq!(english.with("language = 'auto'").expect("valid").language, None);
@@ -131,6 +143,14 @@ mod tests {
             "sync.minutes = 4",
             "sync.minutes = -1",
             "sync.hours = 1",
+            "bonus.percent = 101",
+            "bonus.percent = -1",
+            "bonus.percent = nan",
+            "bonus.percents = 5",
+            "bonus.min_price = -1",
+            "bonus.most_percent = 0",
+            "bonus.since = 'spring'",
+            "bonus.expire_days = -1",
         ] {
             assert!(rules.with(text).is_err(), "{text}");
         }

@@ -2,7 +2,7 @@
 
 use crate::app::enqueue;
 use crate::app::{
-    App, Error, absorb, activate, alerts, asks, hook_settings, lifecycle, sessions, sync, turns,
+    App, Error, absorb, activate, alerts, asks, books, hook_settings, lifecycle, sessions, sync, turns,
 };
 use crate::domain::retry::Schedule;
 use crate::kernel::clock::UnixMs;
@@ -24,7 +24,7 @@ pub struct Kind {
 
 /// Those that mostly wait for YClients have few places: the turns there are few. A salon sends one thing at a time, so many places
 /// are many salons: those whose WhatsApp is slow to answer leave room for the others.
-pub const KINDS: [Kind; 11] = [
+pub const KINDS: [Kind; 12] = [
     own(enqueue::ABSORB, 32),
     own(enqueue::SEND, 128).of_session(),
     own(enqueue::ASK, 8).of_session(),
@@ -36,6 +36,7 @@ pub const KINDS: [Kind; 11] = [
     shared(enqueue::CHECK_HOOKS, 2),
     shared(enqueue::CHECK_STATUS, 2),
     own(enqueue::ALERT, 2),
+    own(enqueue::BOOKS, 4),
 ];
 
 const fn own(name: &'static str, places: usize) -> Kind {
@@ -143,6 +144,7 @@ async fn dispatch(app: &App, job: &JobRow) -> Result<Option<i64>, Failure> {
         enqueue::UNLINK => lifecycle::unlink(app, &tenant).await?,
         enqueue::RESTORE => return Ok(sessions::restore(app, &tenant).await?),
         enqueue::ASK => asks::hear(app, &tenant).await?,
+        enqueue::BOOKS => return Ok(books::keep(app, &tenant).await?),
         enqueue::ALERT => {
             alerts::tell(app, &job.tenant_id, &AlertId::from_stored(job.subject.clone())).await?
         }

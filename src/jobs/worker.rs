@@ -12,7 +12,7 @@ use tokio_util::task::TaskTracker;
 use super::kinds::{self, KINDS, Kind, Outcome};
 use crate::app::bus::News;
 use crate::app::enqueue::{self, POLL_MS};
-use crate::app::{App, Error, alerts, lifecycle, node, sync, turns};
+use crate::app::{App, Error, alerts, books, lifecycle, node, sync, turns};
 use crate::domain::alert::AlertKind;
 use crate::kernel::clock::UnixMs;
 use crate::kernel::failpoint::failpoint;
@@ -228,6 +228,7 @@ async fn chores(app: &App) -> Result<(), Error> {
     conn.commit().await?;
     unpark(app, now.plus_ms(-PARKED_MS)).await?;
     turns::ring_silent(app).await?;
+    books::ring_silent(app).await?;
     ring_for_forgotten(app, now).await
 }
 

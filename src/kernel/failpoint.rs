@@ -3,12 +3,16 @@
 //! All of it is compiled out of a build without the `sandbox` feature: there, a failpoint is nothing and no mistake can be planted.
 
 /// Every place, by floor. A test holds that each is passed in exactly one line of the house.
-pub const NAMES: [&str; 29] = [
+pub const NAMES: [&str; 33] = [
     "intake.before_commit",
     "intake.committed",
     "absorb.read",
     "absorb.before_commit",
     "absorb.committed",
+    "books.before_commit",
+    "books.committed",
+    "bonuses.before_commit",
+    "bonuses.committed",
     "notify.wanted",
     "notify.before_begin",
     "notify.begun",

@@ -35,6 +35,12 @@ impl Phone {
         &self.0
     }
 
+    /// The last ten digits: what is the same however a country's code is written, or left out.
+    #[must_use]
+    pub fn tail(&self) -> &str {
+        &self.0[self.0.len().saturating_sub(10)..]
+    }
+
     /// For people who may see it: `+79000000001`.
     #[must_use]
     pub fn international(&self) -> String {

@@ -58,6 +58,15 @@ pub fn random_hex(bytes: usize) -> String {
     hex::encode(buffer)
 }
 
+/// Thirty-two random bits from the secure source.
+#[must_use]
+pub fn random_bits() -> u32 {
+    use rand::Rng as _;
+    let mut bytes = [0_u8; 4];
+    rand::rng().fill_bytes(&mut bytes);
+    u32::from_le_bytes(bytes)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

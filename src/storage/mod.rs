@@ -3,10 +3,12 @@
 //! Every statement that touches a tenant's rows says so (`tenant_id = $n`); `tests/it/tidy.rs` holds that.
 
 pub mod alert;
+pub mod books;
 pub mod catalog;
 pub mod catalog_now;
 pub mod chat;
 pub mod claim;
+pub mod client;
 pub mod db;
 pub mod decision;
 pub mod error;
@@ -14,6 +16,7 @@ pub mod hook_check;
 pub mod inbox;
 pub mod intake;
 pub mod job;
+pub mod ledger;
 pub mod node;
 pub mod outbox;
 pub mod pace;

@@ -10,11 +10,12 @@ use crate::kernel::id::TenantId;
 
 const FIND: &str = "SELECT record_id, starts_at, deleted, changed_at, body, told, told_revision FROM record \
      WHERE tenant_id = $1 AND record_id = $2";
-/// Only over what was read: `$8` is the body that was there, '' for none. Each sealing of a body differs from every other.
-const UPSERT: &str = "INSERT INTO record (tenant_id, record_id, starts_at, deleted, changed_at, body, told, told_revision, \
-     updated_at) VALUES ($1, $2, $3, $4, $5, $6, '', 0, $7) ON CONFLICT (tenant_id, record_id) DO UPDATE SET \
+/// Only over what was read: `$9` is the body that was there, '' for none. Each sealing of a body differs from every other.
+const UPSERT: &str = "INSERT INTO record (tenant_id, record_id, starts_at, deleted, changed_at, body, raw, told, told_revision, \
+     updated_at, books_due) VALUES ($1, $2, $3, $4, $5, $6, $7, '', 0, $8, TRUE) ON CONFLICT (tenant_id, record_id) DO UPDATE SET \
      starts_at = excluded.starts_at, deleted = excluded.deleted, changed_at = excluded.changed_at, body = excluded.body, \
-     updated_at = excluded.updated_at WHERE record.body = $8";
+     raw = CASE WHEN excluded.raw = '' THEN record.raw ELSE excluded.raw END, updated_at = excluded.updated_at, books_due = TRUE \
+     WHERE record.body = $9";
 const LOCK: &str = "UPDATE record SET updated_at = updated_at WHERE tenant_id = $1 AND record_id = $2";
 const SET_TOLD: &str = "UPDATE record SET told = $3, told_revision = told_revision + 1, updated_at = $4 \
      WHERE tenant_id = $1 AND record_id = $2";
@@ -49,13 +50,16 @@ pub struct RecordWrite<'a> {
     pub body: &'a str,
     /// The sealed body that this was learnt on top of; '' when there was none.
     pub over: &'a str,
+    /// The payload that said all of it, packed and sealed; '' leaves the one that is there.
+    pub raw: &'a str,
 }
 
 pub async fn find(conn: &mut Conn, tenant: &TenantId, id: RecordId) -> Result<Option<RecordRow>, Error> {
     Ok(on!(conn, c => sqlx::query_as(FIND).bind(tenant.as_str()).bind(id.0).fetch_optional(c).await)?)
 }
 
-/// Writes what was learnt of a record; `false`, and nothing is written, when somebody else learnt more of it meanwhile.
+/// Writes what was learnt of a record; `false`, and nothing is written, when somebody else learnt more of it meanwhile. From then on
+/// it is due to be kept in the books: ring for that in the same unit of work.
 pub async fn upsert(
     conn: &mut Conn,
     tenant: &TenantId,
@@ -64,7 +68,7 @@ pub async fn upsert(
 ) -> Result<bool, Error> {
     let rows = on!(conn, c => sqlx::query(UPSERT)
         .bind(tenant.as_str()).bind(write.id.0).bind(write.starts_at.map(|at| at.0)).bind(write.deleted)
-        .bind(write.changed_at.0).bind(write.body).bind(now.0).bind(write.over)
+        .bind(write.changed_at.0).bind(write.body).bind(write.raw).bind(now.0).bind(write.over)
         .execute(c).await.map(|d| d.rows_affected()))?;
     Ok(rows == 1)
 }

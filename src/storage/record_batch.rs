@@ -22,10 +22,11 @@ const SPOKEN_OF: &str = "SELECT DISTINCT record_id FROM outbox WHERE tenant_id =
 const HEARD_OF: &str = "SELECT DISTINCT resource_id FROM inbox WHERE tenant_id = $1 AND resource = 'record' \
      AND absorbed_at IS NULL AND resource_id IN ($2)";
 const INSERT_ONE: &str = "INSERT INTO record (tenant_id, record_id, starts_at, deleted, changed_at, body, told, told_revision, \
-     updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (tenant_id, record_id) DO NOTHING RETURNING record_id";
+     updated_at, raw) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (tenant_id, record_id) DO NOTHING RETURNING record_id";
 const REPLACE_ONE: &str = "UPDATE record SET starts_at = v.column2, deleted = v.column3, changed_at = v.column4, body = v.column5, \
-     told = v.column6, told_revision = record.told_revision + v.column7, updated_at = v.column8 \
-     FROM (VALUES ($2, $3, $4, $5, $6, $7, $8, $9, $10, $11)) AS v WHERE record.tenant_id = $1 AND record.record_id = v.column1 \
+     told = v.column6, told_revision = record.told_revision + v.column7, updated_at = v.column8, books_due = TRUE, \
+     raw = CASE WHEN v.column11 = '' THEN record.raw ELSE v.column11 END \
+     FROM (VALUES ($2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)) AS v WHERE record.tenant_id = $1 AND record.record_id = v.column1 \
      AND record.body = v.column9 AND record.told = v.column10 RETURNING record.record_id";
 
 pub const SQL: &[&str] = &[SPOKEN_OF, HEARD_OF, FIND_ONE, INSERT_ONE];
@@ -39,6 +40,8 @@ pub struct Learnt {
     pub changed_at: UnixMs,
     /// Sealed.
     pub body: String,
+    /// The payload that said all of it, packed and sealed; '' leaves the one that is there.
+    pub raw: String,
     /// Sealed: what its client is taken to know from now on; `None` leaves that as it is.
     pub told: Option<String>,
     /// Body and told as they were read; `None` for a record that was not there.
@@ -106,7 +109,8 @@ async fn numbers(
     Ok(rows.into_iter().map(|(id,)| RecordId(id)).collect())
 }
 
-/// Writes what was learnt, where nobody else wrote meanwhile; says of which records that was so. In the order of their numbers, so
+/// Writes what was learnt, where nobody else wrote meanwhile; says of which records that was so. These are due to be kept in the
+/// books: ring for that in the same unit of work. In the order of their numbers, so
 /// that two who write never wait for each other in a circle.
 pub async fn learn_many(
     conn: &mut Conn,
@@ -139,7 +143,7 @@ async fn insert(
             row.push_bind(tenant.as_str()).push_bind(one.id.0).push_bind(one.starts_at.map(|at| at.0))
                 .push_bind(one.deleted).push_bind(one.changed_at.0).push_bind(one.body.as_str())
                 .push_bind(one.told.as_deref().unwrap_or_default()).push_bind(i64::from(one.told.is_some()))
-                .push_bind(now.0);
+                .push_bind(now.0).push_bind(one.raw.as_str());
         });
         query.push(tail);
         query.build_query_as().persistent(false).fetch_all(c).await
@@ -163,7 +167,8 @@ async fn replace(
             let (body, told) = one.before.as_ref().map_or(("", ""), |(body, told)| (body.as_str(), told.as_str()));
             row.push_bind(one.id.0).push_bind(one.starts_at.map(|at| at.0)).push_bind(one.deleted)
                 .push_bind(one.changed_at.0).push_bind(one.body.as_str()).push_bind(one.told.as_deref().unwrap_or(told))
-                .push_bind(i64::from(one.told.is_some())).push_bind(now.0).push_bind(body).push_bind(told);
+                .push_bind(i64::from(one.told.is_some())).push_bind(now.0).push_bind(body).push_bind(told)
+                .push_bind(one.raw.as_str());
         });
         query.push(middle);
         query.push_bind(tenant.as_str());

@@ -2,6 +2,7 @@ use super::*;
 use crate::domain::message::MessageKind;
 use crate::kernel::id::{InboxId, OutboxId};
 use crate::storage::Db;
+use crate::storage::books;
 use crate::storage::inbox::{self, NewInbox};
 use crate::storage::kit::{NOW, both, done, salon, seen};
 use crate::storage::outbox::{self, NewOutbox};
@@ -11,6 +12,7 @@ both!(
     a_page_of_records_is_written_and_read_at_once,
     whoever_was_quicker_stands,
     what_was_adopted_counts_as_told,
+    what_was_learnt_is_due_to_be_kept_in_the_books,
     one_salons_page_is_not_anothers,
     of_what_waits_the_page_is_told,
 );
@@ -22,6 +24,7 @@ fn new(id: i64, body: &str) -> Learnt {
         deleted: id % 3 == 0,
         changed_at: NOW.plus_ms(id),
         body: body.to_owned(),
+        raw: String::new(),
         told: None,
         before: None,
     }
@@ -56,8 +59,15 @@ async fn a_page_of_records_is_written_and_read_at_once(db: Db) {
 async fn whoever_was_quicker_stands(db: Db) {
     let iris = salon(&db).await;
     done!(db, c => learn_many(c, &iris, &[new(1, "read"), new(2, "read"), new(3, "read")], NOW));
-    let absorbed =
-        RecordWrite { id: RecordId(1), starts_at: None, deleted: true, changed_at: NOW, body: "a hook's", over: "read" };
+    let absorbed = RecordWrite {
+        id: RecordId(1),
+        starts_at: None,
+        deleted: true,
+        changed_at: NOW,
+        body: "a hook's",
+        raw: "",
+        over: "read",
+    };
     done!(db, c => record::upsert(c, &iris, absorbed, NOW));
     done!(db, c => record::set_told(c, &iris, RecordId(2), "told meanwhile", NOW));
     let page = [
@@ -94,6 +104,19 @@ async fn what_was_adopted_counts_as_told(db: Db) {
     done!(db, c => learn_many(c, &iris, &[again], NOW));
     let row = seen!(db, c => record::find(c, &iris, RecordId(1))).expect("there");
     assert_eq!((row.told.as_str(), row.told_revision), ("again", 2));
+}
+
+async fn what_was_learnt_is_due_to_be_kept_in_the_books(db: Db) {
+    let iris = salon(&db).await;
+    let due = async || {
+        let taken = done!(db, c => books::take_due(c, &iris, 9));
+        taken.into_iter().map(|row| row.id).collect::<Vec<_>>()
+    };
+    done!(db, c => learn_many(c, &iris, &[new(1, "first"), new(2, "first")], NOW));
+    assert_eq!(due().await, ids(&[1, 2]));
+    assert_eq!(due().await, ids(&[]));
+    done!(db, c => learn_many(c, &iris, &[after(2, "second", ("first", ""))], NOW));
+    assert_eq!(due().await, ids(&[2]));
 }
 
 async fn one_salons_page_is_not_anothers(db: Db) {

@@ -22,6 +22,7 @@ fn visit() -> RecordWrite<'static> {
         changed_at: NOW,
         body: "sealed",
         over: "",
+        raw: "",
     }
 }
 

@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::state::{Visit, WebState};
 use crate::app;
@@ -15,9 +15,9 @@ use crate::views;
 #[must_use]
 pub fn status(error: &app::Error) -> StatusCode {
     match error {
-        app::Error::Rejected("already_linked" | "not_installed" | "not_uncertain" | "not_active") => {
-            StatusCode::CONFLICT
-        }
+        app::Error::Rejected(
+            "already_linked" | "not_installed" | "not_uncertain" | "not_active" | "key_was_used",
+        ) => StatusCode::CONFLICT,
         app::Error::Rejected("foreign_company" | "not_the_owner") => StatusCode::FORBIDDEN,
         app::Error::Rejected(_) => StatusCode::BAD_REQUEST,
         app::Error::NotFound => StatusCode::NOT_FOUND,
@@ -60,10 +60,19 @@ pub fn problem(error: &app::Error, request_id: &str) -> Response {
 
 #[must_use]
 pub fn problem_json(status: StatusCode, code: &str, request_id: &str) -> Response {
-    let body = json!({
+    problem_with(status, code, request_id, &json!({}))
+}
+
+/// A problem that says more of itself: the members of `more` stand beside the others.
+#[must_use]
+pub fn problem_with(status: StatusCode, code: &str, request_id: &str, more: &Value) -> Response {
+    let mut body = json!({
         "type": "about:blank", "title": status.canonical_reason().unwrap_or("Error"), "status": status.as_u16(),
         "code": code, "request_id": request_id,
     });
+    if let (Value::Object(body), Value::Object(more)) = (&mut body, more) {
+        body.extend(more.clone());
+    }
     let mut response = (status, Json(body)).into_response();
     response
         .headers_mut()

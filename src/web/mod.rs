@@ -2,6 +2,7 @@
 
 pub mod api;
 pub mod assets;
+pub mod clients;
 mod connect;
 mod error;
 mod health;

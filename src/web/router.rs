@@ -9,7 +9,7 @@ use axum::routing::{get, post};
 use super::layer::{request_id, security_headers};
 use super::state::{WebSettings, WebState};
 use super::{
-    api, assets, connect, error, health, hooks, install, marketplace, sync, timeline, timeline_page,
+    api, assets, clients, connect, error, health, hooks, install, marketplace, sync, timeline, timeline_page,
 };
 use crate::app::App;
 use crate::live;
@@ -45,6 +45,13 @@ pub fn router(app: Arc<App>, settings: WebSettings) -> Router {
         .route("/api/v1/companies/{id}/syncs", get(sync::list).post(sync::begin))
         .route("/api/v1/companies/{id}/syncs/{sync_id}", get(sync::show))
         .route("/api/v1/yclients/sync-bookings", post(sync::start_bookings))
+        .route("/api/v1/companies/{id}/clients", get(clients::index))
+        .route("/api/v1/companies/{id}/clients/{client_id}", get(clients::show))
+        .route("/api/v1/companies/{id}/clients/{client_id}/ledger", get(clients::ledger))
+        .route("/api/v1/companies/{id}/clients/{client_id}/spend", post(clients::spend))
+        .route("/api/v1/companies/{id}/bonuses/spend", post(clients::spend_by_code))
+        .route("/api/v1/companies/{id}/records/unmatched", get(clients::unmatched))
+        .route("/api/v1/companies/{id}/records/{record_id}/client", post(clients::settle))
         // a person whom such a program gave a link
         .route("/companies/{id}/records/{record_id}/timeline", get(timeline_page::show))
         .route("/companies/{id}/records/{record_id}/timeline/settle", post(timeline_page::settle))

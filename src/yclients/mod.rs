@@ -6,6 +6,7 @@
 
 pub mod api;
 pub mod catalog;
+pub mod client_hook;
 pub mod envelope;
 pub mod error;
 pub mod hook_settings;

@@ -30,6 +30,11 @@ pub fn read(body: &Value, known_id: Option<i64>) -> Option<Record> {
         master: master(body),
         client: client(body.get("client")),
         attendance: said(body.get("attendance").and_then(wire::int).and_then(Attendance::from_wire)),
+        comment: match body.get("comment") {
+            None => Field::Unsaid,
+            Some(comment) => wire::text(comment).map_or(Field::Empty, Field::Is),
+        },
+        paid_full: said(body.get("paid_full").and_then(wire::flag)),
         deleted: match body.get("deleted") {
             None | Some(Value::Null) => Field::Unsaid,
             Some(value) => readable(wire::flag(value)),
@@ -38,6 +43,14 @@ pub fn read(body: &Value, known_id: Option<i64>) -> Option<Record> {
         changed_at: body.get("last_change_date").and_then(wire::instant),
         ..Record::unknown(RecordId(id))
     })
+}
+
+/// The same with the payload itself, where it says all of a record.
+#[must_use]
+pub fn read_kept(body: &Value, known_id: Option<i64>) -> Option<Record> {
+    let record = read(body, known_id)?;
+    let raw = record.is_whole().then(|| body.to_string());
+    Some(Record { raw, ..record })
 }
 
 fn said<T>(value: Option<T>) -> Field<T> {
@@ -78,7 +91,7 @@ fn service(value: &Value) -> Option<ServiceLine> {
     Some(ServiceLine {
         id: ServiceId(line.get("id").and_then(wire::int)?),
         title: line.get("title").and_then(wire::text)?,
-        cost: cost.into_iter().find_map(wire::money).unwrap_or(0),
+        cost: cost.into_iter().find_map(wire::money),
     })
 }
 
@@ -104,7 +117,8 @@ fn master(body: &Map<String, Value>) -> Field<Master> {
     }
 }
 
-fn client(value: Option<&Value>) -> Field<Client> {
+/// A client's card, in a record or alone.
+pub(super) fn client(value: Option<&Value>) -> Field<Client> {
     match value {
         None => Field::Unsaid,
         Some(value) if wire::is_nothing(value) => Field::Empty,
@@ -116,7 +130,9 @@ fn client(value: Option<&Value>) -> Field<Client> {
                 .filter_map(|key| card.get(key))
                 .find_map(wire::text)
                 .unwrap_or_default(),
+            surname: card.get("surname").and_then(wire::text).unwrap_or_default(),
             phone: card.get("phone").and_then(wire::phone),
+            email: card.get("email").and_then(wire::text),
             silenced: card.get("sms_not").and_then(wire::flag).unwrap_or(false),
         }),
         Some(_) => Field::Unreadable,
@@ -135,7 +151,7 @@ mod tests {
 
     #[test]
     fn silence_is_unsaid_and_emptiness_is_empty() {
-        let partial = reading(json!({"id": "880000501", "comment": "test"}));
+        let partial = reading(json!({"id": "880000501", "is_mobile": 1}));
         assert_eq!(partial, Record::unknown(RecordId(880_000_501)));
         for nothing in [json!(null), json!([]), json!({})] {
             let record = reading(json!({"id": 1, "client": nothing, "staff": nothing, "staff_id": 0}));
@@ -197,7 +213,7 @@ mod tests {
         }));
         assert_eq!(strict, loose);
         assert!(strict.client.value().is_some_and(|c| c.silenced && c.phone.is_some()));
-        assert_eq!(strict.services.value().map(|lines| lines[0].cost), Some(225_050));
+        assert_eq!(strict.services.value().map(|lines| lines[0].cost), Some(Some(225_050)));
     }
 
     #[test]

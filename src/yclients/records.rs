@@ -42,7 +42,7 @@ impl YclientsApi {
     pub async fn record(&self, salon: SalonId, id: RecordId) -> Result<Option<Record>, Error> {
         let call = Call::get("/record/{salon}/{id}", format!("/api/v1/record/{salon}/{id}")).of(salon);
         match self.send(call).await {
-            Ok(answer) => record_body::read(one(&answer.data), Some(id.0))
+            Ok(answer) => record_body::read_kept(one(&answer.data), Some(id.0))
                 .filter(|record| record.id == id)
                 .map(Some)
                 .ok_or(Error::Malformed("a record that is none, or another one")),
@@ -91,7 +91,7 @@ fn read_page(data: Value, count: u32) -> Result<RecordPage, Error> {
     };
     let has_more = list.len() >= count as usize;
     let row = |raw: Value| RecordRow {
-        record: record_body::read(&raw, None),
+        record: record_body::read_kept(&raw, None),
         salon: raw.get("company_id").and_then(wire::int).map(SalonId),
         raw,
     };
@@ -114,7 +114,8 @@ mod tests {
         assert_eq!((&records[1].client, records[1].is_deleted()), (&Field::Empty, true));
         assert_eq!(records[2].client, Field::Empty);
         let costs = records[0].services.value().map(|lines| lines[0].cost);
-        assert_eq!(costs, Some(225_000));
+        assert_eq!(costs, Some(Some(225_000)));
+        assert!(records[0].raw.as_deref().is_some_and(|raw| raw.contains("660000401")), "the whole payload");
     }
 
     #[test]

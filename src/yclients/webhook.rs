@@ -266,6 +266,7 @@ impl Hook<'_> {
         if self.status == Status::Delete {
             record.deleted = Field::Is(true);
         }
+        record.raw = record.is_whole().then(|| self.data.to_owned());
         Some(record)
     }
 

@@ -114,7 +114,7 @@ fn a_whole_record_is_read() {
     assert_eq!(record.starts.value().map(ToString::to_string).as_deref(), Some("2026-03-14 15:00:00"));
     assert_eq!(record.length_s, Field::Is(5400));
     let line = &record.services.value().expect("services")[0];
-    assert_eq!((line.title.as_str(), line.cost), ("Маникюр с покрытием", 225_000));
+    assert_eq!((line.title.as_str(), line.cost), ("Маникюр с покрытием", Some(225_000)));
     assert_eq!(record.master.value().map(|m| m.name.as_str()), Some("Мария Тестова"));
     assert_eq!(record.client.value().map(|c| c.name.as_str()), Some("Анна"));
     assert_eq!(record.phone().map(|p| p.digits()), Some("79000000001"));
@@ -132,13 +132,15 @@ fn each_change_of_a_record_is_read() {
     let confirmed = record_of("webhook_record_update_confirmed.json");
     assert_eq!(confirmed.attendance, Field::Is(Attendance::Confirmed));
     let came = record_of("webhook_record_update_attended_paid.json");
-    assert_eq!(came.attendance, Field::Is(Attendance::Arrived));
+    assert_eq!((&came.attendance, &came.paid_full), (&Field::Is(Attendance::Arrived), &Field::Is(true)));
+    assert!(came.raw.as_deref().is_some_and(|raw| raw.contains("\"short_link\"")), "the payload itself");
     let walk_in = record_of("webhook_record_create_walkin_no_client.json");
     assert_eq!((&walk_in.client, &walk_in.services), (&Field::Empty, &Field::Is(vec![])));
     assert!(walk_in.is_whole());
     assert!(record_of("webhook_record_delete.json").is_deleted());
     assert!(record_of("webhook_record_cancel_update_deleted_flag.json").is_deleted());
-    assert_eq!(record_of("webhook_record_update_partial.json"), Record::unknown(RecordId(880_000_501)));
+    let part = Record { comment: Field::Is("test".to_owned()), ..Record::unknown(RecordId(880_000_501)) };
+    assert_eq!(record_of("webhook_record_update_partial.json"), part);
 }
 
 #[test]

@@ -162,6 +162,10 @@ fn every_statement_on_a_tenants_rows_names_the_tenant() {
         "wa_value",
         "chat",
         "pace",
+        "client",
+        "client_word",
+        "ledger_posting",
+        "ledger_line",
     ];
     // Across tenants on purpose, each for the reason that stands beside it in storage.
     let platform = [

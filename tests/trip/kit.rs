@@ -90,7 +90,7 @@ impl Salon {
         env.extend(settings);
         // The journal is read when a test says so.
         if let Some(rules) = env.get_mut("SALONBRIDGE_RULES").filter(|rules| !rules.contains("sync.")) {
-            rules.push_str("\nsync.minutes = 0");
+            rules.insert_str(0, "sync.minutes = 0\n");
         }
         let folder = tempfile::tempdir().expect("a folder");
         let world = World::start(&env, folder.path(), 0).await.expect("the world starts");

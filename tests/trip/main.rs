@@ -1,6 +1,8 @@
 //! The whole trip over real wires, on both engines: install, link, book, move, cancel, as `salonbridge demo --once` walks it.
 
 mod alerts;
+mod bonuses;
+mod books;
 mod browser;
 mod cluster;
 mod doctor;

@@ -19,6 +19,7 @@ use crate::domain::why::{Key, Verb, Why};
 use crate::kernel::clock::UnixMs;
 use crate::kernel::crm_id::RecordId;
 use crate::kernel::failpoint::failpoint;
+use crate::kernel::pack::pack;
 use crate::kernel::seal::DataKey;
 use crate::storage::record::RecordRow;
 use crate::storage::record_batch::{self, Learnt};
@@ -90,6 +91,9 @@ pub(super) async fn take(
                 send_in(app, &mut conn, (known, key), change, now).await?;
             }
         }
+    }
+    if !written.is_empty() {
+        enqueue::books(&mut conn, &known.id, now).await?;
     }
     why::note_many(&mut conn, &known.id, &decisions, now).await?;
     let mut total = run.counts.clone();
@@ -216,12 +220,14 @@ fn seal(
 ) -> Result<Learnt, Error> {
     let place = record.id.to_string();
     let told = adopted.map(|told| Ok::<_, Error>(key.seal("told", &place, &serde_json::to_vec(&told)?)));
+    let raw = record.raw.as_deref().map(|raw| key.seal("record_raw", &place, &pack(raw.as_bytes())));
     Ok(Learnt {
         id: record.id,
         starts_at: record.starts.value().map(|local| dates::instant(*local, known.timezone)),
         deleted: record.is_deleted(),
         changed_at: record.changed_at.unwrap_or(now),
         body: key.seal("record", &place, &serde_json::to_vec(record)?),
+        raw: raw.unwrap_or_default(),
         told: told.transpose()?,
         before: stored.map(|row| (row.body, row.told)),
     })

@@ -134,7 +134,8 @@ fn is_enough(record: &Record) -> bool {
 
 /// The order of services on the wire is random.
 fn ordered(record: &Record) -> Record {
-    let mut record = record.clone();
+    // The payload itself is kept beside the record: what is stored has none.
+    let mut record = Record { raw: None, ..record.clone() };
     if let Field::Is(lines) = &mut record.services {
         lines.sort_unstable();
     }

@@ -135,8 +135,11 @@ fn what_changed_is_asked_for_early_enough_in_whatever_zone_the_question_is_read(
 }
 
 fn said(second: i64, services: &[(i64, &str)]) -> Record {
-    let line =
-        |(id, title): &(i64, &str)| ServiceLine { id: ServiceId(*id), title: (*title).to_owned(), cost: 100 };
+    let line = |(id, title): &(i64, &str)| ServiceLine {
+        id: ServiceId(*id),
+        title: (*title).to_owned(),
+        cost: Some(100),
+    };
     Record {
         starts: Field::Is(dates::local(NOW, Tz::UTC)),
         services: Field::Is(services.iter().map(line).collect()),

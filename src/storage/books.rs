@@ -1,0 +1,174 @@
+//! Records as the salon's books see them: which are still to be kept, whose they are, and which nobody's.
+
+use sqlx::FromRow;
+
+use super::db::{Conn, on};
+use super::error::Error;
+use crate::domain::books::Status;
+use crate::kernel::clock::UnixMs;
+use crate::kernel::crm_id::{ClientId, RecordId};
+use crate::kernel::id::{ClientKey, TenantId};
+
+/// What is taken is held until the end of the unit of work: whoever writes the record meanwhile waits, and makes it due again.
+const TAKE_DUE: &str = "UPDATE record SET books_due = FALSE WHERE tenant_id = $1 AND record_id IN \
+     (SELECT record_id FROM record WHERE tenant_id = $1 AND books_due ORDER BY record_id LIMIT $2) RETURNING *";
+const FIND: &str = "SELECT * FROM record WHERE tenant_id = $1 AND record_id = $2";
+const KEEP: &str = "UPDATE record SET status = $3, price = $4, minutes = $5, client_id = $6, matched = $7, candidates = $8, \
+     card_id = $9, cancelled_at = $10 WHERE tenant_id = $1 AND record_id = $2";
+const SETTLE: &str = "UPDATE record SET client_id = $3, matched = $4, candidates = '', books_due = TRUE WHERE tenant_id = $1 AND record_id = $2";
+const MAKE_DUE: &str = "UPDATE record SET books_due = TRUE WHERE tenant_id = $1 AND record_id = $2";
+const LIST_UNMATCHED: &str = "SELECT * FROM record WHERE tenant_id = $1 AND matched IN ('ambiguous', 'no_contact') \
+     AND record_id > $2 ORDER BY record_id LIMIT $3";
+const LIST_OF_CLIENT: &str = "SELECT * FROM record WHERE tenant_id = $1 AND client_id = $2 ORDER BY COALESCE(starts_at, 0) DESC, record_id DESC LIMIT $3";
+/// Across tenants on purpose: salons with records that are due and no job that would keep them. Of one whose key was destroyed
+/// nothing can be read any more.
+const LIST_SILENT: &str = "SELECT t.id FROM tenant AS t WHERE t.data_key <> '' \
+     AND EXISTS (SELECT 1 FROM record AS r WHERE r.tenant_id = t.id AND r.books_due) \
+     AND NOT EXISTS (SELECT 1 FROM job WHERE kind = $1 AND subject = t.id AND state IN ('ready', 'leased', 'parked')) LIMIT $2";
+
+pub const SQL: &[&str] =
+    &[TAKE_DUE, FIND, KEEP, SETTLE, MAKE_DUE, LIST_UNMATCHED, LIST_OF_CLIENT, LIST_SILENT];
+
+/// A record's row as the books know it; `body` is sealed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BookRow {
+    pub id: RecordId,
+    pub body: String,
+    pub starts_at: Option<UnixMs>,
+    pub changed_at: UnixMs,
+    /// `None` until it was kept.
+    pub status: Option<Status>,
+    pub price: Option<i64>,
+    pub minutes: Option<i64>,
+    pub client: Option<ClientKey>,
+    /// Stored name of a `domain::matching::Reason`.
+    pub matched: String,
+    pub candidates: Vec<ClientKey>,
+    pub card: Option<ClientId>,
+    pub cancelled_at: Option<UnixMs>,
+    pub raw: String,
+}
+
+#[derive(FromRow)]
+struct Raw {
+    record_id: i64,
+    body: String,
+    starts_at: Option<i64>,
+    changed_at: i64,
+    status: String,
+    price: Option<i64>,
+    minutes: Option<i64>,
+    client_id: Option<String>,
+    matched: String,
+    candidates: String,
+    card_id: Option<i64>,
+    cancelled_at: Option<i64>,
+    raw: String,
+}
+
+impl From<Raw> for BookRow {
+    fn from(raw: Raw) -> Self {
+        Self {
+            id: RecordId(raw.record_id),
+            body: raw.body,
+            starts_at: raw.starts_at.map(UnixMs),
+            changed_at: UnixMs(raw.changed_at),
+            status: Status::parse(&raw.status),
+            price: raw.price,
+            minutes: raw.minutes,
+            client: raw.client_id.map(ClientKey::from_stored),
+            matched: raw.matched,
+            candidates: raw
+                .candidates
+                .split_whitespace()
+                .map(|id| ClientKey::from_stored(id.to_owned()))
+                .collect(),
+            card: raw.card_id.map(ClientId),
+            cancelled_at: raw.cancelled_at.map(UnixMs),
+            raw: raw.raw,
+        }
+    }
+}
+
+fn rows(raw: Vec<Raw>) -> Vec<BookRow> {
+    raw.into_iter().map(Into::into).collect()
+}
+
+/// Takes records that are due, the lowest numbers first, and takes the mark off them.
+pub async fn take_due(conn: &mut Conn, tenant: &TenantId, limit: i64) -> Result<Vec<BookRow>, Error> {
+    let raw: Vec<Raw> =
+        on!(conn, c => sqlx::query_as(TAKE_DUE).bind(tenant.as_str()).bind(limit).fetch_all(c).await)?;
+    let mut taken = rows(raw);
+    taken.sort_by_key(|row| row.id);
+    Ok(taken)
+}
+
+pub async fn find(conn: &mut Conn, tenant: &TenantId, id: RecordId) -> Result<Option<BookRow>, Error> {
+    let raw: Option<Raw> =
+        on!(conn, c => sqlx::query_as(FIND).bind(tenant.as_str()).bind(id.0).fetch_optional(c).await)?;
+    Ok(raw.map(Into::into))
+}
+
+/// Writes what the books say of a record.
+pub async fn keep(conn: &mut Conn, tenant: &TenantId, row: &BookRow) -> Result<(), Error> {
+    let candidates: Vec<&str> = row.candidates.iter().map(ClientKey::as_str).collect();
+    on!(conn, c => sqlx::query(KEEP).bind(tenant.as_str()).bind(row.id.0).bind(row.status.map_or("", Status::as_str))
+        .bind(row.price).bind(row.minutes).bind(row.client.as_ref().map(ClientKey::as_str)).bind(&row.matched)
+        .bind(candidates.join(" ")).bind(row.card.map(|id| id.0)).bind(row.cancelled_at.map(|at| at.0))
+        .execute(c).await.map(drop))?;
+    Ok(())
+}
+
+/// A person's word whose a record is; it is to be kept anew. `false` when there is no such record.
+pub async fn settle(
+    conn: &mut Conn,
+    tenant: &TenantId,
+    id: RecordId,
+    client: &ClientKey,
+    matched: &str,
+) -> Result<bool, Error> {
+    let settled = on!(conn, c => sqlx::query(SETTLE).bind(tenant.as_str()).bind(id.0).bind(client.as_str()).bind(matched)
+        .execute(c).await.map(|done| done.rows_affected()))?;
+    Ok(settled == 1)
+}
+
+/// Makes a record due, and holds its row until the end of the unit of work; `false` when there is none.
+pub async fn make_due(conn: &mut Conn, tenant: &TenantId, id: RecordId) -> Result<bool, Error> {
+    let made = on!(conn, c => sqlx::query(MAKE_DUE).bind(tenant.as_str()).bind(id.0).execute(c).await
+        .map(|done| done.rows_affected()))?;
+    Ok(made == 1)
+}
+
+/// Records that have a client, and nobody knows which: a person is to say.
+pub async fn list_unmatched(
+    conn: &mut Conn,
+    tenant: &TenantId,
+    after: RecordId,
+    limit: i64,
+) -> Result<Vec<BookRow>, Error> {
+    let raw: Vec<Raw> = on!(conn, c => sqlx::query_as(LIST_UNMATCHED).bind(tenant.as_str()).bind(after.0).bind(limit).fetch_all(c).await)?;
+    Ok(rows(raw))
+}
+
+/// A client's records, the latest visit first.
+pub async fn list_of_client(
+    conn: &mut Conn,
+    tenant: &TenantId,
+    client: &ClientKey,
+    limit: i64,
+) -> Result<Vec<BookRow>, Error> {
+    let raw: Vec<Raw> = on!(conn, c => sqlx::query_as(LIST_OF_CLIENT).bind(tenant.as_str()).bind(client.as_str()).bind(limit)
+        .fetch_all(c).await)?;
+    Ok(rows(raw))
+}
+
+/// Salons whose records are due though no job of `kind` waits or runs.
+pub async fn list_silent(conn: &mut Conn, kind: &str, limit: i64) -> Result<Vec<TenantId>, Error> {
+    let ids: Vec<(String,)> =
+        on!(conn, c => sqlx::query_as(LIST_SILENT).bind(kind).bind(limit).fetch_all(c).await)?;
+    Ok(ids.into_iter().map(|(id,)| TenantId::from_stored(id)).collect())
+}
+
+#[cfg(test)]
+#[path = "books_tests.rs"]
+mod tests;

@@ -1,0 +1,285 @@
+//! Clients and bonuses for programs: the salon's desk, by its `api_key`, and the operator's.
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::{Path, Query, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse as _, Response};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::api::admit_as;
+use super::error;
+use super::state::{Visit, WebState};
+use crate::app::bonuses::{self, Spend, Spender, Spent};
+use crate::app::clients::{self, Client, Search, Unmatched};
+use crate::app::{self, books};
+use crate::domain::books::Status;
+use crate::domain::code::Code;
+use crate::kernel::crm_id::RecordId;
+use crate::kernel::id::{ClientKey, PostingId};
+use crate::kernel::phone::Phone;
+use crate::storage::books::BookRow;
+use crate::storage::ledger::PostingRow;
+
+/// Rows in an answer when nothing is said of it, and at most.
+const PAGE: usize = 50;
+const MOST: usize = 200;
+
+#[derive(Deserialize)]
+pub struct Wanted {
+    code: Option<String>,
+    phone: Option<String>,
+    q: Option<String>,
+    after: Option<String>,
+    limit: Option<usize>,
+}
+
+impl Wanted {
+    fn limit(&self) -> usize {
+        self.limit.unwrap_or(PAGE).clamp(1, MOST)
+    }
+
+    fn search(&self) -> Result<Search, app::Error> {
+        match (&self.code, &self.phone, &self.q) {
+            (Some(code), None, None) => {
+                Code::parse(code).map(Search::Code).ok_or(app::Error::Rejected("bad_code"))
+            }
+            (None, Some(phone), None) => {
+                Phone::parse(phone).map(Search::Phone).ok_or(app::Error::Rejected("bad_phone"))
+            }
+            (None, None, Some(text)) => Ok(Search::read(text)),
+            (None, None, None) => Ok(Search::All),
+            _ => Err(app::Error::Rejected("one_search_at_a_time")),
+        }
+    }
+
+    fn after<T>(&self, parse: impl Fn(&str) -> Option<T>) -> Result<Option<T>, app::Error> {
+        match &self.after {
+            Some(text) => parse(text).map(Some).ok_or(app::Error::Rejected("bad_cursor")),
+            None => Ok(None),
+        }
+    }
+}
+
+fn answer(result: Result<Value, app::Error>, visit: &Visit) -> Response {
+    match result {
+        Ok(body) => Json(body).into_response(),
+        Err(e) => error::problem(&e, &visit.request_id),
+    }
+}
+
+/// `GET /api/v1/companies/{id}/clients?code=|phone=|q=&after=&limit=`: by code, by phone, by what somebody typed, or all.
+pub async fn index(
+    State(state): State<WebState>,
+    Path(id): Path<String>,
+    Query(wanted): Query<Wanted>,
+    visit: Visit,
+    headers: HeaderMap,
+) -> Response {
+    let result = async {
+        let (tenant, eye) = admit_as(&state, &id, &headers).await?;
+        let (search, after) = (wanted.search()?, wanted.after(ClientKey::parse)?);
+        let page = (after.as_ref(), wanted.limit());
+        let (list, next) = clients::list(&state.app, &tenant, &search, eye, page).await?;
+        Ok(json!({"clients": list.iter().map(client_json).collect::<Vec<_>>(), "next": next}))
+    };
+    answer(result.await, &visit)
+}
+
+/// `GET /api/v1/companies/{id}/clients/{client_id}`
+pub async fn show(
+    State(state): State<WebState>,
+    Path((id, client)): Path<(String, String)>,
+    visit: Visit,
+    headers: HeaderMap,
+) -> Response {
+    let result = async {
+        let (tenant, eye) = admit_as(&state, &id, &headers).await?;
+        let client = ClientKey::parse(&client).ok_or(app::Error::NotFound)?;
+        let (found, records) = clients::of(&state.app, &tenant, &client, eye).await?;
+        let mut body = client_json(&found);
+        body["records"] = records.iter().map(record_json).collect();
+        Ok(body)
+    };
+    answer(result.await, &visit)
+}
+
+/// `GET /api/v1/companies/{id}/clients/{client_id}/ledger?after=&limit=`: the newest first.
+pub async fn ledger(
+    State(state): State<WebState>,
+    Path((id, client)): Path<(String, String)>,
+    Query(wanted): Query<Wanted>,
+    visit: Visit,
+    headers: HeaderMap,
+) -> Response {
+    let result = async {
+        let (tenant, _) = admit_as(&state, &id, &headers).await?;
+        let client = ClientKey::parse(&client).ok_or(app::Error::NotFound)?;
+        let before = wanted.after(PostingId::parse)?;
+        let page = (before.as_ref(), wanted.limit());
+        let (list, next) = bonuses::history(&state.app, &tenant, &client, page).await?;
+        Ok(json!({"postings": list.iter().map(posting_json).collect::<Vec<_>>(), "next": next}))
+    };
+    answer(result.await, &visit)
+}
+
+/// `GET /api/v1/companies/{id}/records/unmatched?after=&limit=`: whose they are a person is to say.
+pub async fn unmatched(
+    State(state): State<WebState>,
+    Path(id): Path<String>,
+    Query(wanted): Query<Wanted>,
+    visit: Visit,
+    headers: HeaderMap,
+) -> Response {
+    let result = async {
+        let (tenant, eye) = admit_as(&state, &id, &headers).await?;
+        let after = wanted.after(|text| text.parse().ok().map(RecordId))?;
+        let (list, next) = clients::unmatched(&state.app, &tenant, eye, (after, wanted.limit())).await?;
+        let list: Vec<_> = list.iter().map(unmatched_json).collect();
+        Ok(json!({"records": list, "next": next.map(|id| id.to_string())}))
+    };
+    answer(result.await, &visit)
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Owner {
+    client_id: String,
+}
+
+/// `POST /api/v1/companies/{id}/records/{record_id}/client` `{"client_id":"cli_…"}`
+pub async fn settle(
+    State(state): State<WebState>,
+    Path((id, record)): Path<(String, String)>,
+    visit: Visit,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let result = async {
+        let (tenant, _) = admit_as(&state, &id, &headers).await?;
+        let record = RecordId(record.parse().map_err(|_| app::Error::NotFound)?);
+        let owner: Owner = serde_json::from_slice(&body).map_err(|_| app::Error::Rejected("bad_body"))?;
+        let client = ClientKey::parse(&owner.client_id).ok_or(app::Error::Rejected("unknown_client"))?;
+        books::settle(&state.app, &tenant, record, &client).await?;
+        Ok(json!({"record_id": record, "client_id": client, "matched": "person"}))
+    };
+    answer(result.await, &visit)
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SpendBody {
+    code: Option<String>,
+    /// Kopecks.
+    amount: i64,
+    record_id: Option<i64>,
+    idempotency_key: String,
+}
+
+/// `POST /api/v1/companies/{id}/clients/{client_id}/spend` `{"amount":10000,"record_id":…,"idempotency_key":"…"}`
+pub async fn spend(
+    State(state): State<WebState>,
+    Path((id, client)): Path<(String, String)>,
+    visit: Visit,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let who = |body: &SpendBody| match (&body.code, ClientKey::parse(&client)) {
+        (None, Some(client)) => Ok(Spender::Client(client)),
+        (None, None) => Err(app::Error::NotFound),
+        (Some(_), _) => Err(app::Error::Rejected("bad_body")),
+    };
+    take(&state, (&id, &headers, &body), &visit, who).await
+}
+
+/// `POST /api/v1/companies/{id}/bonuses/spend` `{"code":"…","amount":10000,"record_id":…,"idempotency_key":"…"}`
+pub async fn spend_by_code(
+    State(state): State<WebState>,
+    Path(id): Path<String>,
+    visit: Visit,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let who = |body: &SpendBody| {
+        let code = body.code.as_deref().ok_or(app::Error::Rejected("bad_body"))?;
+        Code::parse(code).map(Spender::Code).ok_or(app::Error::Rejected("unknown_code"))
+    };
+    take(&state, (&id, &headers, &body), &visit, who).await
+}
+
+async fn take(
+    state: &WebState,
+    (id, headers, body): (&str, &HeaderMap, &Bytes),
+    visit: &Visit,
+    who: impl Fn(&SpendBody) -> Result<Spender, app::Error>,
+) -> Response {
+    let result = async {
+        let (tenant, _) = admit_as(state, id, headers).await?;
+        let body: SpendBody = serde_json::from_slice(body).map_err(|_| app::Error::Rejected("bad_body"))?;
+        let wish = Spend {
+            who: who(&body)?,
+            amount: body.amount,
+            record: body.record_id.map(RecordId),
+            key: body.idempotency_key,
+        };
+        bonuses::spend(&state.app, &tenant, &wish).await
+    };
+    let refuse =
+        |code, detail: Value| error::problem_with(StatusCode::CONFLICT, code, &visit.request_id, &detail);
+    match result.await {
+        Ok(Spent::Done { posting, client, amount, balance, is_replay }) => Json(json!({
+            "posting_id": posting, "client_id": client, "amount": amount, "balance": balance, "replayed": is_replay,
+        }))
+        .into_response(),
+        Ok(Spent::Overdraft { balance }) => refuse("not_enough_bonuses", json!({"balance": balance})),
+        Ok(Spent::TooMuchOfVisit { most }) => refuse("too_much_of_visit", json!({"most": most})),
+        Err(e) => error::problem(&e, &visit.request_id),
+    }
+}
+
+fn client_json(client: &Client) -> Value {
+    json!({
+        "id": client.id,
+        "yclients_id": client.card,
+        "code": client.code,
+        "name": client.name,
+        "phone": client.phone,
+        "email": client.email,
+        "balance": client.balance,
+        "spent_bonuses": client.spent,
+        "deleted_in_yclients": client.is_gone,
+        "created_at": client.created_at,
+    })
+}
+
+fn record_json(row: &BookRow) -> Value {
+    json!({
+        "record_id": row.id,
+        "starts_at": row.starts_at,
+        "status": row.status.map(Status::as_str),
+        "price": row.price,
+        "minutes": row.minutes,
+        "client_id": row.client,
+        "matched": row.matched,
+        "cancelled_at": row.cancelled_at,
+    })
+}
+
+fn unmatched_json(unmatched: &Unmatched) -> Value {
+    let mut body = record_json(&unmatched.record);
+    body["name"] = json!(unmatched.name);
+    body["phone"] = json!(unmatched.phone);
+    body["candidates"] = unmatched.candidates.iter().map(client_json).collect();
+    body
+}
+
+fn posting_json(row: &PostingRow) -> Value {
+    json!({
+        "id": row.id,
+        "kind": row.kind.as_str(),
+        "amount": row.change,
+        "record_id": row.record,
+        "at": row.posted_at,
+    })
+}
