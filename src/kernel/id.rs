@@ -71,6 +71,9 @@ prefixed_id!(
 prefixed_id!(
     /// One stored decision with its reason.
     DecisionId, "dec_");
+prefixed_id!(
+    /// A person who uses our pages.
+    LoginId, "log_");
 
 /// Ids of one millisecond grow too: what came in one post, or was decided in one unit of work, is read in the order it was
 /// written, whatever ids of other moments were made in between.
