@@ -15,8 +15,10 @@ use crate::views;
 #[must_use]
 pub fn status(error: &app::Error) -> StatusCode {
     match error {
-        app::Error::Rejected("already_linked" | "not_installed" | "not_uncertain") => StatusCode::CONFLICT,
-        app::Error::Rejected("foreign_company" | "not_the_owner") => StatusCode::FORBIDDEN,
+        app::Error::Rejected("already_linked" | "not_installed" | "not_uncertain" | "email_taken") => {
+            StatusCode::CONFLICT
+        }
+        app::Error::Rejected("foreign_company" | "not_the_owner" | "not_allowed") => StatusCode::FORBIDDEN,
         app::Error::Rejected(_) => StatusCode::BAD_REQUEST,
         app::Error::NotFound => StatusCode::NOT_FOUND,
         app::Error::Overloaded

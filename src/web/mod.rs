@@ -3,17 +3,21 @@
 pub mod api;
 pub mod assets;
 mod connect;
+mod desk;
 mod error;
 mod health;
 mod hooks;
 mod install;
 mod layer;
+mod logins;
 mod marketplace;
 pub mod metrics;
+mod peer;
 mod router;
 mod state;
 mod timeline;
 mod timeline_page;
 
+pub use peer::Peer;
 pub use router::router;
 pub use state::{WebSettings, WebState};
