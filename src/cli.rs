@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::boot::config::{self, Config, Env};
-use crate::boot::{doctor, run, telemetry};
+use crate::boot::{doctor, login, run, telemetry};
 use crate::storage::Db;
 
 /// The bridge between YClients salons and their clients' WhatsApp.
@@ -34,9 +34,17 @@ enum Command {
     Doctor,
     /// Ask the product that runs here whether it lives: for a container's health check.
     Ping,
+    /// People who may use the pages of the running product.
+    #[command(subcommand)]
+    Login(LoginCommand),
     /// Show the configuration.
     #[command(subcommand)]
     Config(ConfigCommand),
+}
+
+#[derive(Debug, Subcommand)]
+enum LoginCommand {
+    Add(login::Add),
 }
 
 #[derive(Debug, Subcommand)]
@@ -71,6 +79,7 @@ async fn dispatch(command: Command, env: &Env) -> anyhow::Result<ExitCode> {
         Command::Migrate => migrate(env).await?,
         Command::Doctor => return doctor::run(env).await,
         Command::Ping => return ping(env).await,
+        Command::Login(LoginCommand::Add(add)) => say(&add.run(&load(env)?).await?),
         Command::Config(ConfigCommand::Print) => say(&config::print(env)),
         Command::Config(ConfigCommand::Example) => say(&config::example()),
     }

@@ -3,6 +3,10 @@
 mod alerts;
 mod browser;
 mod cluster;
+mod desk;
+mod desk_kit;
+mod desk_pages;
+mod desk_people;
 mod doctor;
 mod hooks;
 mod install;
