@@ -32,9 +32,9 @@ const reach = async (tab, what) => {
   assert.ok(await tab.evaluate(seen), `${what} has the focus and does not show it`);
 };
 const enter = async (tab, expression, what) => {
-  await tab.evaluate("window.old = true");
+  await tab.evaluate("window.leftBehind = true");
   await tab.press("Enter", "Enter", 13);
-  await tab.until(`!window.old && document.readyState === 'complete' && (${expression})`, what, 20000);
+  await tab.until(`!window.leftBehind && document.readyState === 'complete' && (${expression})`, what, 20000);
 };
 const fill = async (tab, what, words) => {
   await reach(tab, what);

@@ -7,6 +7,7 @@ mod desk;
 mod desk_kit;
 mod desk_pages;
 mod desk_people;
+mod desk_program;
 mod doctor;
 mod hooks;
 mod install;
