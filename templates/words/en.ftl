@@ -390,7 +390,7 @@ desk-wa-halted = WhatsApp is restarting
 
 desk-overview = Overview
 desk-light-green = Everything works
-desk-light-yellow = Works, but needs a look
+desk-light-yellow = Needs a look
 desk-light-red = Messages do not go out
 desk-todo = What to do
 desk-facts = Details

@@ -393,7 +393,7 @@ desk-wa-halted = WhatsApp перезапускается
 
 desk-overview = Обзор
 desk-light-green = Всё работает
-desk-light-yellow = Работает, но нужно внимание
+desk-light-yellow = Нужно внимание
 desk-light-red = Сообщения не~уходят
 desk-todo = Что сделать
 desk-facts = Подробности
