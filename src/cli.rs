@@ -6,7 +6,7 @@ use clap::{Parser, Subcommand};
 
 use crate::boot::config::{self, Config, Env};
 use crate::boot::sync_command::SyncCommand;
-use crate::boot::{doctor, run, telemetry};
+use crate::boot::{doctor, login, run, telemetry};
 use crate::storage::Db;
 
 /// The bridge between YClients salons and their clients' WhatsApp.
@@ -41,6 +41,9 @@ enum Command {
     /// Services, their groups, staff and schedule of a salon.
     #[command(subcommand)]
     Catalog(CatalogCommand),
+    /// People who may use the pages of the running product.
+    #[command(subcommand)]
+    Login(LoginCommand),
     /// Show the configuration.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -56,6 +59,11 @@ enum BookingsCommand {
 enum CatalogCommand {
     /// Have the running product copy a salon's catalogue now, and wait for the end.
     Sync(SyncCommand),
+}
+
+#[derive(Debug, Subcommand)]
+enum LoginCommand {
+    Add(login::Add),
 }
 
 #[derive(Debug, Subcommand)]
@@ -92,6 +100,7 @@ async fn dispatch(command: Command, env: &Env) -> anyhow::Result<ExitCode> {
         Command::Ping => return ping(env).await,
         Command::Bookings(BookingsCommand::Sync(sync)) => return sync.run(&load(env)?, "records").await,
         Command::Catalog(CatalogCommand::Sync(sync)) => return sync.run(&load(env)?, "catalog").await,
+        Command::Login(LoginCommand::Add(add)) => say(&add.run(&load(env)?).await?),
         Command::Config(ConfigCommand::Print) => say(&config::print(env)),
         Command::Config(ConfigCommand::Example) => say(&config::example()),
     }

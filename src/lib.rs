@@ -12,7 +12,8 @@
 //! ```
 //!
 //! Words: a *tenant* is one installation, a *salon* is the CRM's, a *record* is an appointment in its journal, a *session* is a
-//! linked WhatsApp device, the *inbox* is what arrived, the *outbox* what we intend to say, a *job* is a bell that rings for them.
+//! linked WhatsApp device, a *login* is a person who uses our pages, a *sitting* is a browser they are signed in with, the *inbox* is
+//! what arrived, the *outbox* what we intend to say, a *job* is a bell that rings for them.
 
 pub mod alarm;
 pub mod app;

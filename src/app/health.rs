@@ -7,9 +7,10 @@ use super::{App, pace, tenants_of};
 use crate::domain::pacing::Standing;
 use crate::domain::session::SessionState;
 use crate::domain::sync::{HookCheck, SyncKind, SyncRun, Trouble};
-use crate::domain::tenant::TenantState;
+use crate::domain::tenant::{Tenant, TenantState};
 use crate::kernel::clock::UnixMs;
 use crate::kernel::id::TenantId;
+use crate::storage::desk::CompanyRow;
 use crate::storage::{catalog, hook_check, inbox, job, outbox, sync_run, uncertain, wa_session};
 use crate::yclients::marketplace::ConnectionStatus;
 
@@ -60,9 +61,33 @@ pub struct Problem {
     pub what_to_do: &'static str,
 }
 
+/// With what YClients says now.
 pub async fn of(app: &App, id: &TenantId) -> Result<Health, Error> {
     let known = tenants_of(app, id).await?.tenant;
-    let (rules, now) = (app.tenants.rules(known.salon_id), app.now());
+    // A monitor may ask for every salon at once: it comes after whatever sends a message, and has an answer all the same.
+    let crm = app.crm.in_background();
+    let yclients = match tokio::time::timeout(YCLIENTS_PATIENCE, crm.connection(known.salon_id)).await {
+        Ok(Ok(Some(connection))) => status_word(&connection.status),
+        Ok(Ok(None)) => "not_installed",
+        Ok(Err(_)) | Err(_) => "unreachable",
+    };
+    told(app, &known, yclients).await
+}
+
+/// With what YClients said last: for a page, which must not wait for it.
+pub async fn at_hand(app: &App, id: &TenantId) -> Result<Health, Error> {
+    let known = tenants_of(app, id).await?.tenant;
+    let yclients = match known.state {
+        TenantState::Active => "active",
+        TenantState::Frozen => "freezed",
+        TenantState::Uninstalled => "not_installed",
+        TenantState::PendingWhatsapp | TenantState::WhatsappConnected | TenantState::Configuring => "pending",
+    };
+    told(app, &known, yclients).await
+}
+
+async fn told(app: &App, known: &Tenant, yclients: &'static str) -> Result<Health, Error> {
+    let (id, rules, now) = (&known.id, app.tenants.rules(known.salon_id), app.now());
     let (session, last_message_at, waiting_hooks, parked, copied_at, uncertain, sending, (last, good), hooks) = {
         let mut conn = app.db.read().await?;
         (
@@ -78,13 +103,6 @@ pub async fn of(app: &App, id: &TenantId) -> Result<Health, Error> {
         )
     };
     let session_state = session.map_or(SessionState::Unpaired, |s| s.state);
-    // A monitor may ask for every salon at once: it comes after whatever sends a message, and has an answer all the same.
-    let crm = app.crm.in_background();
-    let yclients = match tokio::time::timeout(YCLIENTS_PATIENCE, crm.connection(known.salon_id)).await {
-        Ok(Ok(Some(connection))) => status_word(&connection.status),
-        Ok(Ok(None)) => "not_installed",
-        Ok(Err(_)) | Err(_) => "unreachable",
-    };
     let mut problems = Vec::new();
     note_whatsapp(&mut problems, known.state, session_state);
     note_yclients(&mut problems, yclients);
@@ -113,7 +131,7 @@ pub async fn of(app: &App, id: &TenantId) -> Result<Health, Error> {
     note_sending(&mut problems, &sending, now);
     note_sync(&mut problems, last.as_ref());
     note_hooks(&mut problems, hooks.map(|(outcome, _)| outcome));
-    let light = light(known.state, session_state, yclients, &problems);
+    let light = light(known.state, session_state, yclients, problems.is_empty());
     Ok(Health {
         company_id: id.to_string(),
         salon_id: known.salon_id.0,
@@ -190,18 +208,29 @@ fn status_word(status: &ConnectionStatus) -> &'static str {
     }
 }
 
-fn light(state: TenantState, session: SessionState, yclients: &str, problems: &[Problem]) -> Light {
+fn light(state: TenantState, session: SessionState, yclients: &str, is_quiet: bool) -> Light {
     let lost = matches!(
         session,
         SessionState::LoggedOut | SessionState::Replaced | SessionState::Banned | SessionState::Outdated
     );
     if lost || state == TenantState::Uninstalled || yclients == "not_installed" {
         Light::Red
-    } else if problems.is_empty() && state == TenantState::Active {
+    } else if is_quiet && state == TenantState::Active {
         Light::Green
     } else {
         Light::Yellow
     }
+}
+
+/// The light of a company in a list: the same as its own page shows, from what the list reads of it.
+pub(super) fn glance(row: &CompanyRow, state: TenantState, session: SessionState, now: UnixMs) -> Light {
+    let ahead = |at: Option<i64>| at.is_some_and(|at| at > now.0);
+    let is_quiet = session == SessionState::Online
+        && row.waiting_hooks <= MOST_WAITING_HOOKS
+        && row.parked + row.uncertain + row.dropped == 0
+        && !ahead(row.locked_until_at)
+        && !ahead(row.rests_until_at);
+    light(state, session, "", is_quiet)
 }
 
 fn note_whatsapp(problems: &mut Vec<Problem>, state: TenantState, session: SessionState) {

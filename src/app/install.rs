@@ -18,7 +18,9 @@ use crate::kernel::locale::Locale;
 use crate::kernel::phone::Phone;
 use crate::kernel::secret::random_hex;
 use crate::storage::tenant::{self, SealedKeys, StoredTenant};
-use crate::storage::{Conn, catalog, client, decision, inbox, job, ledger, outbox, record, wa_session};
+use crate::storage::{
+    Conn, catalog, client, decision, inbox, job, ledger, login, outbox, record, sitting, wa_session,
+};
 use crate::yclients::marketplace::{Connection, ConnectionStatus};
 use crate::yclients::signed_user::{Claims, Owner};
 
@@ -310,6 +312,8 @@ async fn renew(
             outbox::delete_all(conn, &known.id).await?;
             decision::delete_all(conn, &known.id).await?;
             super::pace::forget(conn, &known.id).await?;
+            sitting::delete_all(conn, &known.id).await?;
+            login::delete_all(conn, &known.id).await?;
             catalog::clear_progress(conn, &known.id).await?;
             tenant::set_keys(conn, &known.id, &keys, now).await?;
         }

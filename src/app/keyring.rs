@@ -4,12 +4,14 @@ use std::collections::HashMap;
 use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
+use tokio::sync::OnceCell;
 use tokio::time::Instant;
 
 use super::error::Error;
+use crate::kernel::clock::UnixMs;
 use crate::kernel::id::TenantId;
 use crate::kernel::seal::{DataKey, MasterKeys};
-use crate::storage::{Db, tenant};
+use crate::storage::{Db, platform, tenant};
 
 /// More than this many are not kept; opening one again costs a read.
 const MOST: usize = 50_000;
@@ -21,12 +23,13 @@ pub struct Keyring {
     db: Db,
     shared: bool,
     open: RwLock<HashMap<TenantId, (DataKey, Instant)>>,
+    platform: OnceCell<DataKey>,
 }
 
 impl Keyring {
     #[must_use]
     pub fn new(master: MasterKeys, db: Db, shared: bool) -> Self {
-        Self { master, db, shared, open: RwLock::default() }
+        Self { master, db, shared, open: RwLock::default(), platform: OnceCell::new() }
     }
 
     #[must_use]
@@ -48,6 +51,24 @@ impl Keyring {
         let key = self.master.open_data_key(tenant, &stored.keys.data_key)?;
         self.keep(tenant, key.clone());
         Ok(key)
+    }
+
+    /// The platform's own key, for what belongs to no tenant; made when it is needed first. It is never destroyed.
+    pub async fn platform(&self, now: UnixMs) -> Result<DataKey, Error> {
+        self.platform.get_or_try_init(|| self.open_platform(now)).await.cloned()
+    }
+
+    async fn open_platform(&self, now: UnixMs) -> Result<DataKey, Error> {
+        let place = TenantId::from_stored("platform".to_owned());
+        let mut stored = platform::find(&mut self.db.read().await?).await?;
+        if stored.is_none() {
+            let mut conn = self.db.begin().await?;
+            platform::insert(&mut conn, &self.master.new_data_key(&place).1, now).await?;
+            conn.commit().await?;
+            // Another process may have been quicker.
+            stored = platform::find(&mut self.db.read().await?).await?;
+        }
+        Ok(self.master.open_data_key(&place, &stored.ok_or(Error::NotFound)?)?)
     }
 
     pub fn keep(&self, tenant: &TenantId, key: DataKey) {

@@ -9,7 +9,7 @@ use crate::domain::why::{Key, Verb};
 use crate::kernel::clock::UnixMs;
 use crate::kernel::crm_id::SalonId;
 use crate::kernel::id::TenantId;
-use crate::storage::{Conn, job, pairing, tenant, wa_session};
+use crate::storage::{Conn, job, login, pairing, sitting, tenant, wa_session};
 use crate::yclients::lifecycle::Event;
 use crate::yclients::marketplace::ConnectionStatus;
 
@@ -128,6 +128,9 @@ pub async fn unlink(app: &App, id: &TenantId) -> Result<(), Error> {
     }
     wa_session::forget(&mut conn, id, "uninstalled", now).await?;
     pairing::forget(&mut conn, id).await?;
+    // Its people have nothing to look at any more, and their addresses are not ours to keep.
+    sitting::delete_all(&mut conn, id).await?;
+    login::delete_all(&mut conn, id).await?;
     conn.commit().await?;
     app.keys.forget(id);
     app.addresses.forget();

@@ -3,6 +3,7 @@
 //! Talking to YClients or WhatsApp happens between units of work, never inside one.
 
 pub mod absorb;
+pub mod account;
 pub mod activate;
 pub mod addresses;
 pub mod alerts;
@@ -16,9 +17,11 @@ pub mod catalog;
 pub mod clients;
 pub mod codes;
 pub mod connect;
+pub mod desk;
 pub mod enqueue;
 pub mod error;
 pub mod faces;
+mod guesses;
 pub mod health;
 pub mod hook_key;
 pub mod hook_settings;
@@ -27,16 +30,19 @@ pub mod install;
 pub mod intake;
 pub mod keyring;
 pub mod lifecycle;
+pub mod logins;
 pub mod node;
 pub mod notify;
 mod pace;
 pub mod page_token;
 pub mod pairings;
+mod passwords;
 pub mod replan;
 pub mod ripple;
 pub mod session_events;
 pub mod sessions;
 pub mod settle;
+pub mod sittings;
 pub mod sync;
 mod telling;
 pub mod tenants;
@@ -93,6 +99,7 @@ pub struct App {
     pub addresses: addresses::Addresses,
     /// Places for visits from the marketplace; see [`install::MOST_VISITS`].
     pub visits: Semaphore,
+    passwords: passwords::Passwords,
     /// The operator's own channel, where there is one.
     pub alarm: Option<Alarm>,
     /// Rung after a commit that left something to do.
@@ -119,6 +126,7 @@ impl App {
             intake: intake::Batcher::default(),
             addresses: addresses::Addresses::default(),
             visits: Semaphore::new(install::MOST_VISITS),
+            passwords: passwords::Passwords::default(),
             db: parts.db,
             crm: parts.crm,
             clock: parts.clock,

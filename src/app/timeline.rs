@@ -104,7 +104,7 @@ pub async fn messages(
 }
 
 /// The salon's key; `None` once it was destroyed. Then the reasons remain, and what was sealed is gone.
-async fn key_of(app: &App, id: &TenantId) -> Result<Option<DataKey>, Error> {
+pub(super) async fn key_of(app: &App, id: &TenantId) -> Result<Option<DataKey>, Error> {
     match app.keys.of(id).await {
         Ok(key) => Ok(Some(key)),
         Err(Error::NotFound) => Ok(None),
@@ -174,7 +174,7 @@ fn ticks(message: &Arc<Message>) -> impl Iterator<Item = Entry> {
     all.into_iter()
 }
 
-fn message(key: Option<&DataKey>, row: &OutboxRow, eye: Eye) -> Result<Message, Error> {
+pub(super) fn message(key: Option<&DataKey>, row: &OutboxRow, eye: Eye) -> Result<Message, Error> {
     let open = |key: &DataKey| {
         let to = key.open_text("outbox", "recipient", &row.recipient)?;
         let phone = Phone::parse(&format!("+{}", to.trim_start_matches('+')));

@@ -11,8 +11,8 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use super::config::{Config, Env};
-use super::demo_trip;
 use super::run::{self, Running};
+use super::{demo_desk, demo_trip};
 use crate::cli::say;
 use crate::kernel::locale::Locale;
 use crate::kernel::secret::random_hex;
@@ -72,7 +72,7 @@ impl Demo {
         std::fs::create_dir_all(&folder).with_context(|| format!("{} cannot be made", folder.display()))?;
         let port = if self.once { 0 } else { self.port };
         let world = World::start(env, &folder, port).await?;
-        let code = if self.once { self.walk(&world).await } else { Ok(show(&world).await) };
+        let code = if self.once { self.walk(&world).await } else { world.show().await };
         world.stop().await;
         if self.data.is_none() {
             let _ = std::fs::remove_dir_all(&own);
@@ -89,12 +89,6 @@ impl Demo {
         }
         Ok(if report.ok { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
-}
-
-async fn show(world: &World) -> ExitCode {
-    say(&format!("\nSalonbridge is running. Open  {}\n\nStop with Ctrl-C.\n\n", world.product_url));
-    run::stop_signal().await;
-    ExitCode::SUCCESS
 }
 
 impl World {
@@ -116,10 +110,21 @@ impl World {
         let env = demo_env(env, folder, &product_url, &yclients_url, &whatsapp_url);
         let mut config =
             Config::from_env(&env).map_err(|problems| anyhow::anyhow!("{}", problems.join("\n")))?;
-        config.home_links = home_links(&yclients_url, &whatsapp_url);
+        config.home_links = home_links(&product_url, &yclients_url, &whatsapp_url);
         let built = super::build::build(&config).await?;
         let running = run::start_built(built, product, None, config.grace).await?;
         Ok(Self { product: running, product_url, yclients_url, whatsapp_url, config, env, stop })
+    }
+
+    /// Until somebody stops it.
+    async fn show(&self) -> anyhow::Result<ExitCode> {
+        let token = self.config.operator_token.as_ref().context("the demo has an operator")?;
+        let people = demo_desk::let_in(self.product_url.clone(), token.expose().to_owned());
+        let people = tokio::spawn(people);
+        say(&format!("\nSalonbridge is running. Open  {}\n\nStop with Ctrl-C.\n\n", self.product_url));
+        run::stop_signal().await;
+        people.abort();
+        Ok(ExitCode::SUCCESS)
     }
 
     /// Stops the product and starts it again on the same database and address; the world around it goes on.
@@ -182,6 +187,7 @@ fn demo_env(env: &Env, folder: &std::path::Path, product: &str, crm: &str, wa: &
     ] {
         ours.insert(name.to_owned(), value);
     }
+    ours.entry("SALONBRIDGE_OPERATOR_TOKEN".to_owned()).or_insert_with(|| random_hex(32));
     ours.entry("DATABASE_URL".to_owned())
         .or_insert_with(|| format!("sqlite:{}", folder.join("salonbridge.db").display()));
     // Whoever looks on does not wait as long as a real number has to.
@@ -226,13 +232,20 @@ fn yclients_options(product_url: &str) -> yclients::Options {
     })
 }
 
-fn home_links(crm: &str, wa: &str) -> Vec<(Locale, HomeLink)> {
+fn home_links(product: &str, crm: &str, wa: &str) -> Vec<(Locale, HomeLink)> {
     let addresses = [
         format!("{crm}/"),
         format!("{wa}/phone/{}", demo_trip::SALON_PHONE),
         format!("{crm}/timetable/{}", demo_trip::SALON),
         format!("{wa}/phone/{}", demo_trip::CLIENT_PHONE),
+        format!("{product}/desk"),
     ];
+    let (owner, operator, password) = (demo_desk::OWNER, demo_desk::OPERATOR, demo_desk::PASSWORD);
+    let desk_ru =
+        format!("Владелец, когда салон подключён: {owner}. Оператор: {operator}. Пароль: {password}");
+    let desk_en = format!(
+        "The owner, once the salon is connected: {owner}. The operator: {operator}. Password: {password}"
+    );
     let texts = [
         (
             Locale::Ru,
@@ -244,6 +257,7 @@ fn home_links(crm: &str, wa: &str) -> Vec<(Locale, HomeLink)> {
                 ),
                 ("3. Журнал салона", "Создайте запись, перенесите её, удалите"),
                 ("4. Телефон клиента", "Сюда приходят сообщения; на них можно ответить"),
+                ("5. Кабинет", &desk_ru),
             ],
         ),
         (
@@ -256,6 +270,7 @@ fn home_links(crm: &str, wa: &str) -> Vec<(Locale, HomeLink)> {
                 ),
                 ("3. The salon's journal", "Create a booking, move it, delete it"),
                 ("4. The client's phone", "Messages arrive here, and can be answered"),
+                ("5. The desk", &desk_en),
             ],
         ),
     ];

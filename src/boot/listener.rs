@@ -14,7 +14,10 @@ use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
+use tower_http::add_extension::AddExtension;
 use tower_http::timeout::RequestBodyTimeoutLayer;
+
+use crate::web::Peer;
 
 /// What a connection may cost.
 #[derive(Debug, Clone, Copy)]
@@ -40,8 +43,8 @@ pub async fn serve(listener: TcpListener, router: Router, limits: Limits, stop: 
             (place, listener.accept().await)
         };
         let Some((place, accepted)) = stop.run_until_cancelled(accepted).await else { break };
-        let stream = match accepted {
-            Ok((stream, _)) => stream,
+        let (stream, peer) = match accepted {
+            Ok((stream, address)) => (stream, Peer(address.ip())),
             Err(error) => {
                 // Out of descriptors, mostly: some will be given back.
                 tracing::warn!(%error, "a connection could not be taken");
@@ -51,7 +54,7 @@ pub async fn serve(listener: TcpListener, router: Router, limits: Limits, stop: 
         };
         // An answer is one write; without this it may wait for the other side's word on the one before.
         let _ = stream.set_nodelay(true);
-        let service = TowerToHyperService::new(router.clone());
+        let service = TowerToHyperService::new(AddExtension::new(router.clone(), peer));
         let mut builder = Builder::new(TokioExecutor::new());
         builder.http1().timer(TokioTimer::new()).header_read_timeout(limits.silence);
         let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service).into_owned();

@@ -7,9 +7,12 @@ pub mod config;
 #[cfg(feature = "sandbox")]
 pub mod demo;
 #[cfg(feature = "sandbox")]
+pub mod demo_desk;
+#[cfg(feature = "sandbox")]
 pub mod demo_trip;
 pub mod doctor;
 mod listener;
+pub mod login;
 mod pace;
 pub mod ripples;
 pub mod run;

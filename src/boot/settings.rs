@@ -74,7 +74,7 @@ pub const SETTINGS: &[Setting] = &[
     secret(
         "SALONBRIDGE_OPERATOR_TOKEN",
         false,
-        "lets the operator ask for the health of any company: Authorization: Bearer …",
+        "lets the operator ask for the health of any company, and let people in to the desk: Authorization: Bearer …",
     ),
     secret(
         "SALONBRIDGE_ALERT_URL",

@@ -14,13 +14,14 @@ use crate::app::bus::News;
 use crate::app::enqueue::{self, POLL_MS};
 use crate::app::{App, Error, alerts, books, lifecycle, node, sync, turns};
 use crate::domain::alert::AlertKind;
+use crate::domain::login::{FORGET_MS, IDLE_MS};
 use crate::kernel::clock::UnixMs;
 use crate::kernel::failpoint::failpoint;
 use crate::kernel::fault::{Fault as _, Retry};
 use crate::kernel::id::TenantId;
 use crate::kernel::secret::random_hex;
 use crate::storage::job::{self, Claim, JobRow};
-use crate::storage::{Conn, inbox, retention, sync_run};
+use crate::storage::{Conn, guess, inbox, retention, sitting, sync_run};
 
 /// What was parked may have been mended: it is tried again after so long.
 const PARKED_MS: i64 = 6 * 3_600_000;
@@ -225,6 +226,8 @@ async fn chores(app: &App) -> Result<(), Error> {
     inbox::delete_old(&mut conn, now.plus_ms(-INBOX_KEPT_MS), 1000).await?;
     sync_run::delete_old(&mut conn, now.plus_ms(-INBOX_KEPT_MS), 1000).await?;
     retention::delete_old(&mut conn, now.plus_ms(-HISTORY_KEPT_MS), 1000).await?;
+    sitting::delete_old(&mut conn, now.plus_ms(-IDLE_MS), 1000).await?;
+    guess::delete_old(&mut conn, now.plus_ms(-FORGET_MS), 1000).await?;
     conn.commit().await?;
     unpark(app, now.plus_ms(-PARKED_MS)).await?;
     turns::ring_silent(app).await?;

@@ -74,13 +74,15 @@ prefixed_id!(
 prefixed_id!(
     /// One reading of the journal or the catalogue as a whole.
     SyncId, "syn_");
-
 prefixed_id!(
     /// A client as a salon's books know them. The CRM's own number of their card is [`super::crm_id::ClientId`].
     ClientKey, "cli_");
 prefixed_id!(
     /// One posting in the bonus ledger.
     PostingId, "pst_");
+prefixed_id!(
+    /// A person who uses our pages.
+    LoginId, "log_");
 
 /// Ids of one millisecond grow too: what came in one post, or was decided in one unit of work, is read in the order it was
 /// written, whatever ids of other moments were made in between.

@@ -34,6 +34,7 @@ assets! {
     "css/tokens.css" => CSS,
     "css/app.css" => CSS,
     "css/connect.css" => CSS,
+    "css/desk.css" => CSS,
     "css/timeline.css" => CSS,
     "js/socket.js" => JS,
     "js/connect.js" => JS,

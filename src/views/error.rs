@@ -20,6 +20,9 @@ pub fn error(mut frame: Frame, status: u16) -> String {
     let plain = |tone, title: &str, lead| Notice::new(w, tone, w.t(title), lead);
     let notice = match status {
         404 => plain(Tone::Ask, "error-missing-title", "error-missing-lead").leads("/", w.t("error-home")),
+        403 => {
+            plain(Tone::Stop, "error-forbidden-title", "error-forbidden-lead").leads("/", w.t("error-home"))
+        }
         429 => plain(Tone::Wait, "error-often-title", "error-often-lead").reloads(w.t("refresh")),
         503 => plain(Tone::Wait, "error-busy-title", "error-busy-lead").reloads(w.t("refresh")),
         400..=499 => {

@@ -7,6 +7,7 @@
 pub mod assets;
 pub mod connect;
 pub mod dates;
+pub mod desk;
 pub mod error;
 pub mod home;
 pub mod i18n;

@@ -10,6 +10,12 @@ const QUIET: usize = 4;
 /// The code as SVG. Empty for a text no QR code can hold (about 2.9 KB): WhatsApp's are some 240 bytes.
 #[must_use]
 pub fn svg(raw: &str) -> String {
+    titled(raw, "WhatsApp QR")
+}
+
+/// The same with a title of its own, which must be ours: it is put into the picture as it is.
+#[must_use]
+pub fn titled(raw: &str, title: &'static str) -> String {
     // The lowest correction level gives the largest modules: a screen is clean, distance and light are the problem.
     let Ok(code) = QrCode::with_error_correction_level(raw, EcLevel::L) else {
         return String::new();
@@ -20,7 +26,7 @@ pub fn svg(raw: &str) -> String {
     // Writing to a String cannot fail, here and below.
     let _ = write!(
         out,
-        r##"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {side} {side}" role="img" shape-rendering="crispEdges"><title>WhatsApp QR</title><path fill="#fff" d="M0 0h{side}v{side}H0z"/><path d=""##
+        r##"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {side} {side}" role="img" shape-rendering="crispEdges"><title>{title}</title><path fill="#fff" d="M0 0h{side}v{side}H0z"/><path d=""##
     );
     for (y, row) in code.to_colors().chunks(width).enumerate() {
         let mut x = 0;

@@ -16,9 +16,10 @@ use crate::views;
 pub fn status(error: &app::Error) -> StatusCode {
     match error {
         app::Error::Rejected(
-            "already_linked" | "not_installed" | "not_uncertain" | "not_active" | "key_was_used",
+            "already_linked" | "not_installed" | "not_uncertain" | "not_active" | "key_was_used"
+            | "email_taken",
         ) => StatusCode::CONFLICT,
-        app::Error::Rejected("foreign_company" | "not_the_owner") => StatusCode::FORBIDDEN,
+        app::Error::Rejected("foreign_company" | "not_the_owner" | "not_allowed") => StatusCode::FORBIDDEN,
         app::Error::Rejected(_) => StatusCode::BAD_REQUEST,
         app::Error::NotFound => StatusCode::NOT_FOUND,
         app::Error::Overloaded

@@ -6,10 +6,11 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
 
-use super::layer::{request_id, security_headers};
+use super::layer::{language, request_id, security_headers};
 use super::state::{WebSettings, WebState};
 use super::{
-    api, assets, clients, connect, error, health, hooks, install, marketplace, sync, timeline, timeline_page,
+    api, assets, clients, connect, desk, error, health, hooks, install, logins, marketplace, sync, timeline,
+    timeline_page,
 };
 use crate::app::App;
 use crate::live;
@@ -52,15 +53,42 @@ pub fn router(app: Arc<App>, settings: WebSettings) -> Router {
         .route("/api/v1/companies/{id}/bonuses/spend", post(clients::spend_by_code))
         .route("/api/v1/companies/{id}/records/unmatched", get(clients::unmatched))
         .route("/api/v1/companies/{id}/records/{record_id}/client", post(clients::settle))
+        .route("/api/v1/logins", post(logins::invite))
         // a person whom such a program gave a link
         .route("/companies/{id}/records/{record_id}/timeline", get(timeline_page::show))
         .route("/companies/{id}/records/{record_id}/timeline/settle", post(timeline_page::settle))
+        // people of the desk: the way in
+        .route("/desk/sign-in", get(desk::enter::show).post(desk::enter::submit))
+        .route("/desk/sign-in/code", post(desk::enter::submit_code))
+        .route("/desk/invitation/{token}", get(desk::enter::invitation).post(desk::enter::take_up))
+        .route("/desk/sign-out", post(desk::enter::sign_out))
+        // their own login
+        .route("/desk/account", get(desk::account::show))
+        .route("/desk/account/password", post(desk::account::change_password))
+        .route("/desk/account/codes", post(desk::account::begin_codes))
+        .route("/desk/account/codes/confirm", post(desk::account::confirm_codes))
+        .route("/desk/account/codes/drop", post(desk::account::drop_codes))
+        .route("/desk/account/sign-out-everywhere", post(desk::account::sign_out_everywhere))
+        // companies
+        .route("/desk", get(desk::companies::index))
+        .route("/desk/team", get(desk::companies::own_team))
+        .route("/desk/companies/{id}", get(desk::company::overview))
+        .route("/desk/companies/{id}/connect", get(desk::company::connect))
+        .route("/desk/companies/{id}/records", get(desk::records::index))
+        .route("/desk/companies/{id}/records/{record_id}", get(desk::records::show))
+        .route("/desk/companies/{id}/records/{record_id}/settle", post(desk::records::settle))
+        .route("/desk/companies/{id}/messages", get(desk::messages::index))
+        .route("/desk/companies/{id}/messages/{message_id}/settle", post(desk::messages::settle))
+        .route("/desk/companies/{id}/team", get(desk::team::index).post(desk::team::invite))
+        .route("/desk/companies/{id}/team/{login_id}/link", post(desk::team::renew))
+        .route("/desk/companies/{id}/team/{login_id}/off", post(desk::team::switch_off))
         // whoever runs the product
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
         .fallback(error::missing)
         .with_state(state)
         .layer(DefaultBodyLimit::max(MOST_BYTES))
+        .layer(axum::middleware::from_fn(language::remember))
         .layer(sockets)
         .layer(axum::middleware::from_fn_with_state(framing, security_headers::add))
         .layer(axum::middleware::from_fn(request_id::add))

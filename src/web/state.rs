@@ -34,6 +34,8 @@ pub struct Visit {
     pub locale: Locale,
     pub request_id: String,
     pub user_agent: String,
+    /// What was asked for: path and query.
+    pub address: String,
 }
 
 impl Visit {
@@ -55,14 +57,28 @@ impl FromRequestParts<WebState> for Visit {
         let chosen = url::form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes())
             .find(|(name, _)| name == "lang")
             .and_then(|(_, value)| Locale::parse(&value));
+        // On the desk a choice is remembered.
+        let chosen = chosen.or_else(|| Locale::parse(&cookie(&parts.headers, LANGUAGE_COOKIE)?));
         let locale = chosen.unwrap_or_else(|| Locale::negotiate(&header(&parts.headers, "accept-language")));
         let request_id = parts.extensions.get::<super::layer::request_id::RequestId>().map(|id| id.0.clone());
         Ok(Self {
             locale,
             request_id: request_id.unwrap_or_default(),
             user_agent: header(&parts.headers, "user-agent"),
+            address: parts.uri.path_and_query().map(ToString::to_string).unwrap_or_default(),
         })
     }
+}
+
+/// Which language a reader of the desk chose.
+pub const LANGUAGE_COOKIE: &str = "salonbridge_lang";
+
+/// A cookie's value.
+#[must_use]
+pub fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {
+    let all = header(headers, "cookie");
+    let found = all.split(';').find_map(|pair| pair.trim().strip_prefix(name)?.strip_prefix('='));
+    found.map(str::to_owned)
 }
 
 /// A header as text; empty when it is missing or not text.

@@ -144,6 +144,7 @@ async fn draw(
         form_key: timeline_token::form_key(&state.app.settings.jwt_secret, cookie),
         is_later: after.is_some(),
         now: state.app.now(),
+        nav: String::new(),
     };
     let mut frame: Frame = visit.frame();
     if let Some(after) = &after {

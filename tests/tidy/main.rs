@@ -166,6 +166,8 @@ fn every_statement_on_a_tenants_rows_names_the_tenant() {
         "client_word",
         "ledger_posting",
         "ledger_line",
+        "login",
+        "sitting",
     ];
     // Across tenants on purpose, each for the reason that stands beside it in storage.
     let platform = [
@@ -176,6 +178,11 @@ fn every_statement_on_a_tenants_rows_names_the_tenant() {
         "SELECT tenant_id FROM wa_session WHERE phone_hash",
         "SELECT s.tenant_id FROM wa_session",
         "SELECT state, CAST(COUNT(*) AS BIGINT) FROM wa_session",
+        // Who signs in says who they are, and with it which company is theirs.
+        "SELECT * FROM login WHERE email_hash",
+        "SELECT * FROM login WHERE invitation",
+        "SELECT * FROM sitting WHERE id",
+        "DELETE FROM sitting WHERE id",
     ];
     let mut looked = 0;
     for (file, statement) in sql::all() {

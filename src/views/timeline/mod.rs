@@ -14,7 +14,7 @@ use crate::domain::why::{Key, Verb};
 use crate::kernel::clock::UnixMs;
 
 pub use samples::samples;
-pub use words::sentence;
+pub use words::{kind_key, sentence, standing_key, verb_key};
 
 /// What the page must know beside the history itself.
 #[derive(Debug, Clone)]
@@ -26,6 +26,8 @@ pub struct Place {
     /// Not the first page.
     pub is_later: bool,
     pub now: UnixMs,
+    /// What stands above it, as HTML of ours; empty outside the desk.
+    pub nav: String,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,6 +89,7 @@ struct Page {
     first_url: String,
     next_url: String,
     zone: &'static str,
+    nav: String,
 }
 
 /// The page of a history.
@@ -111,6 +114,7 @@ pub fn page(frame: Frame, timeline: &Timeline, place: &Place) -> String {
         first_url: if place.is_later { query("") } else { String::new() },
         next_url: next.unwrap_or_default(),
         zone: timeline.zone.name(),
+        nav: place.nav.clone(),
         frame,
         w,
     })

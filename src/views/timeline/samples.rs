@@ -20,7 +20,13 @@ const URL: &str = "/companies/tnt_sample/records/501/timeline";
 /// Every state the page can be in, each with a name for its picture.
 #[must_use]
 pub fn samples(frame: &dyn Fn() -> Frame) -> Vec<(&'static str, String)> {
-    let place = |is_later| Place { url: URL.to_owned(), form_key: "sample".to_owned(), is_later, now: NOW };
+    let place = |is_later| Place {
+        url: URL.to_owned(),
+        form_key: "sample".to_owned(),
+        is_later,
+        now: NOW,
+        nav: String::new(),
+    };
     let mut long = timeline(told());
     long.next = long.entries.last().map(Entry::cursor);
     let mut masked = timeline(doubted("+7…01", None));

@@ -140,7 +140,13 @@ pub fn kind_key(kind: MessageKind) -> &'static str {
 /// Where a message stands now.
 #[must_use]
 pub fn state_key(message: &Message) -> &'static str {
-    match (message.state, message.ticks) {
+    standing_key(message.state, message.ticks)
+}
+
+/// The same, where only this much of it is known.
+#[must_use]
+pub fn standing_key(state: OutboxState, ticks: Ticks) -> &'static str {
+    match (state, ticks) {
         (OutboxState::Sent, Ticks::Read) => "state-read",
         (OutboxState::Sent, Ticks::Delivered) => "state-delivered",
         (OutboxState::Sent, _) => "state-sent",

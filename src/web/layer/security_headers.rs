@@ -25,6 +25,10 @@ impl Framing {
 
 /// For `axum::middleware::from_fn_with_state(framing, security_headers::add)`.
 pub async fn add(State(framing): State<Framing>, request: Request, next: Next) -> Response {
+    // Nobody frames the desk; and its forms say where they come from, which browsers do only where a referrer may be sent.
+    let is_desk = request.uri().path() == "/desk" || request.uri().path().starts_with("/desk/");
+    let framing = if is_desk { Framing::default() } else { framing };
+    let referrer = if is_desk { "same-origin" } else { "no-referrer" };
     let policy = policy(&framing, host(request.headers()));
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
@@ -33,7 +37,7 @@ pub async fn add(State(framing): State<Framing>, request: Request, next: Next) -
     }
     for (name, value) in [
         ("x-content-type-options", "nosniff"),
-        ("referrer-policy", "no-referrer"),
+        ("referrer-policy", referrer),
         ("permissions-policy", "camera=(), geolocation=(), microphone=(), clipboard-write=(self)"),
         ("cross-origin-resource-policy", "same-origin"),
     ] {
