@@ -433,6 +433,10 @@ desk-todo-resting = Nothing: it goes on by itself. If it comes back, check Whats
 desk-dropped[one] = {n}~message came too late in the last 24 hours
 desk-dropped[other] = {n}~messages came too late in the last 24 hours
 desk-todo-dropped = See what stood in their way, and call the clients.
+desk-sync-failed = The YClients journal could not be read
+desk-todo-sync = It is tried again by itself. If it stays for an hour, check the salon’s licence and the application’s rights in YClients
+desk-webhooks = YClients may not tell us of changed records
+desk-todo-webhooks = Open “Settings → System settings → WebHook” in YClients: our address must be in the list and records switched on. Meanwhile the reading of the journal finds them
 
 desk-records = Bookings
 desk-ahead = Today and later

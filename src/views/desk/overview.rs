@@ -42,6 +42,10 @@ pub enum Trouble {
     ReachOutLocked(i64),
     SendingRests(i64),
     Dropped(i64),
+    /// The journal could not be read.
+    Sync,
+    /// YClients may not send us the salon's hooks.
+    WebhookSettings,
 }
 
 #[derive(Debug, Clone)]
@@ -146,6 +150,8 @@ fn problem(w: Words, trouble: Trouble, it: &Overview<'_>) -> Problem {
         ),
         Trouble::ReachOutLocked(minutes) => plain(count("desk-locked", minutes), "desk-todo-locked"),
         Trouble::SendingRests(minutes) => plain(count("desk-resting", minutes), "desk-todo-resting"),
+        Trouble::Sync => plain(w.t("desk-sync-failed"), "desk-todo-sync"),
+        Trouble::WebhookSettings => plain(w.t("desk-webhooks"), "desk-todo-webhooks"),
         Trouble::Dropped(n) => leads(
             plain(count("desk-dropped", n), "desk-todo-dropped"),
             "/messages?state=expired",

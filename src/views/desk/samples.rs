@@ -146,6 +146,8 @@ fn companies(frame: &dyn Fn() -> Frame) -> Vec<(&'static str, String)> {
         Trouble::ReachOutLocked(34),
         Trouble::SendingRests(5),
         Trouble::Dropped(3),
+        Trouble::Sync,
+        Trouble::WebhookSettings,
     ];
     vec![
         ("companies", list(&rows, "", false, more())),

@@ -57,6 +57,8 @@ fn troubles(health: &Health, state: TenantState, session: SessionState, now: Uni
             "reach_out_locked" => Trouble::ReachOutLocked(minutes(health.sending.locked_until)),
             "sending_rests" => Trouble::SendingRests(minutes(health.sending.rests_until)),
             "messages_dropped" => Trouble::Dropped(health.sending.dropped_today),
+            "sync_failed" => Trouble::Sync,
+            "webhook_settings" => Trouble::WebhookSettings,
             _ => Trouble::Session(session),
         };
         if !all.contains(&trouble) {
