@@ -211,6 +211,14 @@ impl Salon {
     }
 
     /// Looks again and again, for a bounded time.
+    /// Waits until every hook that YClients did not lose was posted, the late ones too.
+    pub async fn until_hooks_left(&self) {
+        let is_none = async |state: &str| {
+            self.crm("GET", &format!("/admin/hooks?state={state}"), Value::Null).await["count"] == 0
+        };
+        self.until("every hook left", async || is_none("queued").await && is_none("sending").await).await;
+    }
+
     pub async fn until(&self, what: &str, mut there: impl AsyncFnMut() -> bool) {
         let deadline = Instant::now() + PATIENCE;
         while !there().await {
