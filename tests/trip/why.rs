@@ -214,7 +214,8 @@ async fn every_end_of_a_message_has_its_reason_in_the_records_history() {
     }
 }
 
-/// A message that no job knows of, for a visit that has begun.
+/// A message that no job knows of, for a visit that began an hour ago: too late by the clock of
+/// any turn, also of one that had begun before it was planned.
 async fn plan_late(salon: &Salon, record: i64) {
     let (key, now) = (salon.app().keys.of(&salon.tenant).await.expect("a key"), salon.app().now());
     let new = NewOutbox {
@@ -229,8 +230,8 @@ async fn plan_late(salon: &Salon, record: i64) {
         kind: MessageKind::Confirmation,
         record: Some(RecordId(record)),
         not_before: now,
-        deadline: now.plus_ms(-1),
-        nearest: now.plus_ms(-1),
+        deadline: now.plus_ms(-3_600_000),
+        nearest: now.plus_ms(-3_600_000),
     };
     let mut conn = salon.app().db.begin().await.expect("begins");
     outbox::plan(&mut conn, &salon.tenant, &new, now).await.expect("stored").expect("new");
