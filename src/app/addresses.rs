@@ -1,4 +1,5 @@
-//! Whose webhook address is whose: asked of the database, remembered for a moment. A salon's hooks come in bunches.
+//! Whose webhook address is whose: asked of the database, remembered as long as no
+//! address was changed anywhere.
 
 use std::collections::HashMap;
 use std::sync::{PoisonError, RwLock};
@@ -6,16 +7,14 @@ use std::sync::{PoisonError, RwLock};
 use super::App;
 use super::error::Error;
 use super::intake::hash_hook_key;
+use super::key_changes::ReadAt;
 use crate::domain::tenant::TenantState;
-use crate::kernel::clock::UnixMs;
 use crate::kernel::crm_id::SalonId;
 use crate::kernel::id::TenantId;
 use crate::storage::tenant;
 
-/// A changed address may be taken by another node for so long.
-const REMEMBERED_MS: i64 = 2_000;
 /// More than so many are not remembered at once.
-const MOST: usize = 10_000;
+const MOST: usize = 50_000;
 
 /// Where a hook belongs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,32 +24,27 @@ pub struct Addressee {
 }
 
 #[derive(Default)]
-pub struct Addresses(RwLock<HashMap<String, (Addressee, UnixMs)>>);
+pub struct Addresses(RwLock<HashMap<String, (Addressee, ReadAt)>>);
 
 impl Addresses {
-    /// An address was changed or given up: whatever is remembered is asked anew.
-    pub fn forget(&self) {
-        self.0.write().unwrap_or_else(PoisonError::into_inner).clear();
-    }
-
-    fn remembered(&self, hash: &str, now: UnixMs) -> Option<Addressee> {
+    fn remembered(&self, hash: &str, now: &ReadAt) -> Option<Addressee> {
         let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        known.get(hash).filter(|(_, until)| *until > now).map(|(addressee, _)| addressee.clone())
+        known.get(hash).filter(|(_, read_at)| read_at.holds(now)).map(|(addressee, _)| addressee.clone())
     }
 
-    fn remember(&self, hash: String, addressee: Addressee, now: UnixMs) {
+    fn remember(&self, hash: String, addressee: Addressee, read_at: ReadAt) {
         let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
         if known.len() >= MOST {
             known.clear();
         }
-        known.insert(hash, (addressee, now.plus_ms(REMEMBERED_MS)));
+        known.insert(hash, (addressee, read_at));
     }
 }
 
 /// Whose address holds this key; `NotFound` when it is nobody's. Only good addresses are remembered.
 pub async fn find(app: &App, hook_key: &str) -> Result<Addressee, Error> {
-    let (hash, now) = (hash_hook_key(hook_key), app.now());
-    if let Some(addressee) = app.addresses.remembered(&hash, now) {
+    let (hash, now) = (hash_hook_key(hook_key), app.key_changes.now().await?);
+    if let Some(addressee) = app.addresses.remembered(&hash, &now) {
         return Ok(addressee);
     }
     let mut conn = app.db.read().await?;
@@ -61,7 +55,7 @@ pub async fn find(app: &App, hook_key: &str) -> Result<Addressee, Error> {
         let mut conn = app.db.begin().await?;
         tenant::drop_hook_key_before(&mut conn, &tenant).await?;
         conn.commit().await?;
-        app.addresses.forget();
+        app.key_changes.look_again();
         tracing::info!(tenant.id = %tenant, "the new webhook address is in use; the one before it is closed");
     }
     let addressee = Addressee { tenant, salon };

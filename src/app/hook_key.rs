@@ -17,7 +17,7 @@ pub async fn rotate(app: &App, id: &TenantId) -> Result<Vec<String>, Error> {
     let mut conn = app.db.begin().await?;
     tenant::set_hook_key(&mut conn, id, &sealed, &hash_hook_key(&hook_key), app.now()).await?;
     conn.commit().await?;
-    app.addresses.forget();
+    app.key_changes.look_again();
     tracing::info!(tenant.id = %id, "the webhook addresses were changed");
     Ok(hook_urls(app, &hook_key))
 }

@@ -96,13 +96,7 @@ async fn open_one(
     };
     let profile = read_profile(app, salon, user).await;
     finish_leaving(app, salon).await?;
-    let written = write_visit(app, salon, user, locale, &connection, &profile).await;
-    if let (Err(_), Some(stored)) = (&written, tenant::find_by_salon(&mut app.db.read().await?, salon).await?)
-    {
-        // Keys that were made for what was not written must not be found in memory.
-        app.keys.forget(&stored.tenant.id);
-    }
-    written
+    write_visit(app, salon, user, locale, &connection, &profile).await
 }
 
 async fn write_visit(
@@ -126,7 +120,7 @@ async fn write_visit(
         renew(app, &mut conn, &stored, connection, profile, now).await?;
     }
     let proven =
-        fresh && is_new || is_owner(app, &stored, user).await || fresh && stored.keys.owner.is_empty();
+        fresh && is_new || is_owner(app, &stored, user) || fresh && stored.keys.owner.is_empty();
     if proven
         && !is_new
         && let Some(user) = user
@@ -134,6 +128,7 @@ async fn write_visit(
         seal_owner(app, &mut conn, &id, user, now).await?;
     }
     conn.commit().await?;
+    app.key_changes.look_again();
     app.ring();
     tracing::info!(tenant.id = %id, salon.id = %salon, is_new, fresh, proven, "an installation was opened");
     if proven { Ok(id) } else { Err(Error::Rejected("not_the_owner")) }
@@ -194,9 +189,9 @@ fn is_fresh(connection: &Connection, now: UnixMs) -> bool {
         && connection.created_at.is_none_or(|made| now.since(made) < PENDING_WINDOW_MS)
 }
 
-async fn is_owner(app: &App, stored: &StoredTenant, user: Option<&Owner>) -> bool {
+fn is_owner(app: &App, stored: &StoredTenant, user: Option<&Owner>) -> bool {
     let Some(user) = user else { return false };
-    let Ok(key) = app.keys.of(&stored.tenant.id).await else { return false };
+    let Ok(key) = app.keys.open(stored) else { return false };
     let owner = key.open_text("tenant", "owner", &stored.keys.owner).ok();
     owner
         .and_then(|text| serde_json::from_str::<StoredOwner>(&text).ok())
@@ -233,7 +228,6 @@ async fn create(
         return Ok((StoredTenant { tenant: new, keys }, true));
     }
     // Two visits at once: the other one was first, and is the one that counts.
-    app.keys.forget(&new.id);
     Ok((tenant::find_by_salon(conn, salon).await?.ok_or(Error::NotFound)?, false))
 }
 
@@ -245,15 +239,13 @@ fn fresh_keys(app: &App, id: &TenantId, user: Option<&Owner>) -> Result<SealedKe
         Some(user) => data_key.seal_text("tenant", "owner", &owner_json(user)?),
         None => String::new(),
     };
-    let keys = SealedKeys {
+    Ok(SealedKeys {
         data_key: sealed,
         api_key: data_key.seal_text("tenant", "api_key", &random_hex(32)),
         hook_key: data_key.seal_text("tenant", "hook_key", &hook_key),
         hook_key_hash: super::intake::hash_hook_key(&hook_key),
         owner,
-    };
-    app.keys.keep(id, data_key);
-    Ok(keys)
+    })
 }
 
 fn owner_json(user: &Owner) -> Result<String, Error> {
@@ -272,7 +264,9 @@ async fn seal_owner(
     user: &Owner,
     now: UnixMs,
 ) -> Result<(), Error> {
-    let sealed = app.keys.of(id).await?.seal_text("tenant", "owner", &owner_json(user)?);
+    // From the unit of work: it may have made the key itself.
+    let stored = tenant::find(conn, id).await?.ok_or(Error::NotFound)?;
+    let sealed = app.keys.open(&stored)?.seal_text("tenant", "owner", &owner_json(user)?);
     Ok(tenant::set_owner(conn, id, &sealed, now).await?)
 }
 

@@ -1,35 +1,33 @@
 //! Data keys of the companies in use, opened once and kept in memory.
 
 use std::collections::HashMap;
-use std::sync::{PoisonError, RwLock};
-use std::time::Duration;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use tokio::sync::OnceCell;
-use tokio::time::Instant;
 
 use super::error::Error;
+use super::key_changes::{KeyChanges, ReadAt};
 use crate::kernel::clock::UnixMs;
 use crate::kernel::id::TenantId;
 use crate::kernel::seal::{DataKey, MasterKeys};
+use crate::storage::tenant::StoredTenant;
 use crate::storage::{Db, platform, tenant};
 
 /// More than this many are not kept; opening one again costs a read.
 const MOST: usize = 50_000;
-/// Where several nodes share a database another may destroy a key, or make a new one: what is kept is believed so long.
-const BELIEVED: Duration = Duration::from_secs(1);
 
 pub struct Keyring {
     master: MasterKeys,
     db: Db,
-    shared: bool,
-    open: RwLock<HashMap<TenantId, (DataKey, Instant)>>,
+    changes: Arc<KeyChanges>,
+    open: RwLock<HashMap<TenantId, (DataKey, ReadAt)>>,
     platform: OnceCell<DataKey>,
 }
 
 impl Keyring {
     #[must_use]
-    pub fn new(master: MasterKeys, db: Db, shared: bool) -> Self {
-        Self { master, db, shared, open: RwLock::default(), platform: OnceCell::new() }
+    pub fn new(master: MasterKeys, db: Db, changes: Arc<KeyChanges>) -> Self {
+        Self { master, db, changes, open: RwLock::default(), platform: OnceCell::new() }
     }
 
     #[must_use]
@@ -39,18 +37,24 @@ impl Keyring {
 
     /// The tenant's key. `NotFound` once it was destroyed: what it sealed is gone for good.
     pub async fn of(&self, tenant: &TenantId) -> Result<DataKey, Error> {
-        if let Some((key, since)) = self.open.read().unwrap_or_else(PoisonError::into_inner).get(tenant)
-            && (!self.shared || since.elapsed() < BELIEVED)
+        let now = self.changes.now().await?;
+        if let Some((key, read_at)) = self.open.read().unwrap_or_else(PoisonError::into_inner).get(tenant)
+            && read_at.holds(&now)
         {
             return Ok(key.clone());
         }
         let stored = tenant::find(&mut self.db.read().await?, tenant).await?.ok_or(Error::NotFound)?;
+        let key = self.open(&stored)?;
+        self.keep(tenant, key.clone(), now);
+        Ok(key)
+    }
+
+    /// The key of a tenant that was just read.
+    pub fn open(&self, stored: &StoredTenant) -> Result<DataKey, Error> {
         if stored.keys.data_key.is_empty() {
             return Err(Error::NotFound);
         }
-        let key = self.master.open_data_key(tenant, &stored.keys.data_key)?;
-        self.keep(tenant, key.clone());
-        Ok(key)
+        Ok(self.master.open_data_key(&stored.tenant.id, &stored.keys.data_key)?)
     }
 
     /// The platform's own key, for what belongs to no tenant; made when it is needed first. It is never destroyed.
@@ -71,12 +75,12 @@ impl Keyring {
         Ok(self.master.open_data_key(&place, &stored.ok_or(Error::NotFound)?)?)
     }
 
-    pub fn keep(&self, tenant: &TenantId, key: DataKey) {
+    fn keep(&self, tenant: &TenantId, key: DataKey, read_at: ReadAt) {
         let mut open = self.open.write().unwrap_or_else(PoisonError::into_inner);
         if open.len() >= MOST {
             open.clear();
         }
-        open.insert(tenant.clone(), (key, Instant::now()));
+        open.insert(tenant.clone(), (key, read_at));
     }
 
     pub fn forget(&self, tenant: &TenantId) {

@@ -133,7 +133,7 @@ pub async fn unlink(app: &App, id: &TenantId) -> Result<(), Error> {
     login::delete_all(&mut conn, id).await?;
     conn.commit().await?;
     app.keys.forget(id);
-    app.addresses.forget();
+    app.key_changes.look_again();
     app.bus.tell(id, News::View);
     tracing::warn!(tenant.id = %id, salon.id = %known.tenant.salon_id, "a salon uninstalled: unlinked, its keys destroyed");
     Ok(())

@@ -28,6 +28,7 @@ pub mod hook_settings;
 pub mod inbound;
 pub mod install;
 pub mod intake;
+pub mod key_changes;
 pub mod keyring;
 pub mod lifecycle;
 pub mod logins;
@@ -92,6 +93,7 @@ pub struct App {
     pub clock: Arc<dyn Clock>,
     pub settings: Settings,
     pub keys: Arc<keyring::Keyring>,
+    pub key_changes: Arc<key_changes::KeyChanges>,
     pub bus: bus::Bus,
     pub tenants: tenants::Overrides,
     pub node: Arc<node::Node>,
@@ -114,6 +116,7 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     pub settings: Settings,
     pub keys: Arc<keyring::Keyring>,
+    pub key_changes: Arc<key_changes::KeyChanges>,
     pub tenants: tenants::Overrides,
     pub node: Arc<node::Node>,
     pub alarm: Option<Alarm>,
@@ -132,6 +135,7 @@ impl App {
             clock: parts.clock,
             settings: parts.settings,
             keys: parts.keys,
+            key_changes: parts.key_changes,
             bus: bus::Bus::default(),
             tenants: parts.tenants,
             node: parts.node,

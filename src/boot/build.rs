@@ -8,6 +8,7 @@ use axum::Router;
 use super::config::Config;
 use super::ripples;
 use crate::alarm::Alarm;
+use crate::app::key_changes::KeyChanges;
 use crate::app::keyring::Keyring;
 use crate::app::node::Node;
 use crate::app::session_events::AppSink;
@@ -55,7 +56,8 @@ pub async fn build_with(config: &Config, clock: Arc<dyn Clock>) -> anyhow::Resul
     // Several processes share a database when they share a Redis, where YClients' budget is counted.
     let shared = db.is_postgres() && config.redis_url.is_some();
     let node = Arc::new(if shared { Node::shared(clock.now()) } else { Node::alone(clock.now()) });
-    let keys = Arc::new(Keyring::new(config.master_keys.clone(), db.clone(), shared));
+    let key_changes = Arc::new(KeyChanges::new(db.clone()));
+    let keys = Arc::new(Keyring::new(config.master_keys.clone(), db.clone(), key_changes.clone()));
     let alarm = config.alert_url.as_ref().map(|url| Alarm::new(url.expose())).transpose()?;
     let app = Arc::new(App::new(Parts {
         db: db.clone(),
@@ -63,6 +65,7 @@ pub async fn build_with(config: &Config, clock: Arc<dyn Clock>) -> anyhow::Resul
         clock: clock.clone(),
         settings: app_settings(config),
         keys: keys.clone(),
+        key_changes,
         tenants,
         node: node.clone(),
         alarm,

@@ -18,6 +18,7 @@ pub mod hook_check;
 pub mod inbox;
 pub mod intake;
 pub mod job;
+pub mod key_change;
 pub mod ledger;
 pub mod login;
 pub mod node;

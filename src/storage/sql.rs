@@ -17,6 +17,7 @@ pub fn all() -> Vec<(&'static str, &'static str)> {
         ("chat", super::chat::SQL),
         ("client", super::client::SQL),
         ("hook_check", super::hook_check::SQL),
+        ("key_change", super::key_change::SQL),
         ("inbox", super::inbox::SQL),
         ("job", super::job::SQL),
         ("ledger", super::ledger::SQL),

@@ -4,6 +4,7 @@ use sqlx::FromRow;
 
 use super::db::{Conn, on};
 use super::error::Error;
+use super::key_change;
 use crate::domain::tenant::{Tenant, TenantState};
 use crate::kernel::clock::UnixMs;
 use crate::kernel::crm_id::SalonId;
@@ -158,7 +159,7 @@ pub async fn find_by_hook(conn: &mut Conn, hook_key_hash: &str) -> Result<Option
 /// The new webhook address is in use: the one before it is nobody's from now on.
 pub async fn drop_hook_key_before(conn: &mut Conn, id: &TenantId) -> Result<(), Error> {
     on!(conn, c => sqlx::query(DROP_HOOK_KEY_BEFORE).bind(id.as_str()).execute(c).await.map(drop))?;
-    Ok(())
+    key_change::count(conn).await
 }
 
 /// Adds a tenant; `false` when the salon has one already (two installs at once: the first wins, the second finds it).
@@ -203,7 +204,7 @@ pub async fn set_keys(conn: &mut Conn, id: &TenantId, keys: &SealedKeys, now: Un
     on!(conn, c => sqlx::query(SET_KEYS)
         .bind(id.as_str()).bind(&keys.data_key).bind(&keys.api_key).bind(&keys.hook_key).bind(&keys.hook_key_hash)
         .bind(&keys.owner).bind(now.0).execute(c).await.map(drop))?;
-    Ok(())
+    key_change::count(conn).await
 }
 
 /// Destroys every key of an uninstalled tenant, if `data_key` is still its own; `false` when it came back meanwhile. Whatever
@@ -216,6 +217,7 @@ pub async fn destroy_keys(
 ) -> Result<bool, Error> {
     let rows = on!(conn, c => sqlx::query(DESTROY_KEYS).bind(id.as_str()).bind(now.0).bind(data_key)
         .execute(c).await.map(|done| done.rows_affected()))?;
+    key_change::count(conn).await?;
     Ok(rows == 1)
 }
 
@@ -234,7 +236,7 @@ pub async fn set_hook_key(
 ) -> Result<(), Error> {
     on!(conn, c => sqlx::query(SET_HOOK_KEY).bind(id.as_str()).bind(sealed).bind(hash).bind(now.0)
         .execute(c).await.map(drop))?;
-    Ok(())
+    key_change::count(conn).await
 }
 
 pub async fn set_owner(conn: &mut Conn, id: &TenantId, sealed: &str, now: UnixMs) -> Result<(), Error> {

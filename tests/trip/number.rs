@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
+use salonbridge::app::key_changes::KeyChanges;
 use salonbridge::app::tenants::Overrides;
 use salonbridge::app::{App, Parts, notify, turns};
 use salonbridge::domain::message::{MessageKind, OutboxState};
@@ -113,6 +114,7 @@ impl Desk {
             clock: clock.clone(),
             settings: ours.settings.clone(),
             keys: ours.keys.clone(),
+            key_changes: Arc::new(KeyChanges::new(ours.db.clone())),
             tenants: Overrides::load(std::path::Path::new("tenants")).expect("rules"),
             node: ours.node.clone(),
             alarm: None,

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use async_trait::async_trait;
+use salonbridge::app::key_changes::KeyChanges;
 use salonbridge::app::tenants::Overrides;
 use salonbridge::app::{App, Parts};
 use salonbridge::app::{notify, turns};
@@ -116,6 +117,7 @@ impl Doubt {
             clock: clock.clone(),
             settings: ours.settings.clone(),
             keys: ours.keys.clone(),
+            key_changes: Arc::new(KeyChanges::new(ours.db.clone())),
             tenants: Overrides::load(std::path::Path::new("tenants")).expect("texts"),
             node: ours.node.clone(),
             alarm: None,

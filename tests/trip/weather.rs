@@ -1,6 +1,8 @@
 //! What comes from outside at the wrong time, or wrongly.
 
-use salonbridge::app::enqueue;
+use std::time::{Duration, Instant};
+
+use salonbridge::app::{addresses, enqueue};
 use salonbridge::boot::demo_trip;
 use salonbridge::domain::tenant::{Tenant, TenantState};
 use salonbridge::kernel::crm_id::SalonId;
@@ -10,6 +12,7 @@ use salonbridge::storage::tenant::{self, SealedKeys};
 use serde_json::{Value, json};
 
 use crate::kit::Salon;
+use crate::number::Desk;
 
 const STATUS: &str = "GET /marketplace/salon/*";
 
@@ -102,8 +105,10 @@ async fn a_status_alone_is_not_believed_when_it_says_that_a_salon_has_gone() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_changed_webhook_address_loses_no_hook() {
-    let salon = Salon::active().await;
+    let Desk { salon, app: elsewhere, .. } = Desk::open(Salon::active().await).await;
     let old = salon.hook_path().await;
+    let old_key = old.rsplit('/').next().expect("a key");
+    addresses::find(&elsewhere, old_key).await.expect("known on the other node, and remembered there");
     let rotate = format!("/api/v1/companies/{}/webhook-key/rotate", salon.tenant);
     let key = salon.app().keys.of(&salon.tenant).await.expect("a key");
     let api_key = key.open_text("tenant", "api_key", &salon.known().await.keys.api_key).expect("opens");
@@ -115,6 +120,11 @@ async fn a_changed_webhook_address_loses_no_hook() {
     assert_eq!(salon.post(&old, salon.hook(63, "create", json!({}))).await, 200, "YClients was not told yet");
     assert_eq!(salon.post(&new, salon.hook(64, "create", json!({}))).await, 200);
     assert_eq!(salon.post(&old, salon.hook(65, "create", json!({}))).await, 404, "the new one is in use");
+    let until = Instant::now() + Duration::from_secs(10);
+    while addresses::find(&elsewhere, old_key).await.is_ok() {
+        assert!(Instant::now() < until, "the other node still believes in the old address");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
     salon.world.stop().await;
 }
 
