@@ -4,8 +4,12 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::boot::bookings_check::CheckBookings;
+use crate::boot::codes_command::GenerateCodes;
 use crate::boot::config::{self, Config, Env};
 use crate::boot::sync_command::SyncCommand;
+use crate::boot::webhook_command::{Guide, Test};
+use crate::boot::yclients_command::{CheckYclients, UserToken};
 use crate::boot::{doctor, login, run, telemetry};
 use crate::storage::Db;
 
@@ -35,12 +39,21 @@ enum Command {
     Doctor,
     /// Ask the product that runs here whether it lives: for a container's health check.
     Ping,
+    /// YClients: what it lets the product do.
+    #[command(subcommand)]
+    Yclients(YclientsCommand),
     /// Bookings of a salon.
     #[command(subcommand)]
     Bookings(BookingsCommand),
     /// Services, their groups, staff and schedule of a salon.
     #[command(subcommand)]
     Catalog(CatalogCommand),
+    /// Where YClients posts a salon's hooks.
+    #[command(subcommand)]
+    Webhook(WebhookCommand),
+    /// Codes by which a salon's clients are known.
+    #[command(subcommand)]
+    Codes(CodesCommand),
     /// People who may use the pages of the running product.
     #[command(subcommand)]
     Login(LoginCommand),
@@ -50,9 +63,33 @@ enum Command {
 }
 
 #[derive(Debug, Subcommand)]
+enum YclientsCommand {
+    /// Try the tokens, and with --salon what that salon lets us see and where its hooks go; changes nothing.
+    Check(CheckYclients),
+    /// Ask for a person's login and password, and print the token to put into YCLIENTS_USER_TOKEN.
+    UserToken(UserToken),
+}
+
+#[derive(Debug, Subcommand)]
 enum BookingsCommand {
     /// Have the running product read a salon's journal now, and wait for the end.
     Sync(SyncCommand),
+    /// Show a salon's settings, counts, clients with codes, its last records, and what to do.
+    Check(CheckBookings),
+}
+
+#[derive(Debug, Subcommand)]
+enum WebhookCommand {
+    /// The salon's address and the steps to set it by hand, where the application may not do it itself.
+    Guide(Guide),
+    /// Post a (signed) test to the salon's address as YClients would, and say what became of it. No client is told anything.
+    Test(Test),
+}
+
+#[derive(Debug, Subcommand)]
+enum CodesCommand {
+    /// Give a code to every client of a salon who has none.
+    Generate(GenerateCodes),
 }
 
 #[derive(Debug, Subcommand)]
@@ -99,6 +136,12 @@ async fn dispatch(command: Command, env: &Env) -> anyhow::Result<ExitCode> {
         Command::Doctor => return doctor::run(env).await,
         Command::Ping => return ping(env).await,
         Command::Bookings(BookingsCommand::Sync(sync)) => return sync.run(&load(env)?, "records").await,
+        Command::Bookings(BookingsCommand::Check(check)) => return check.run(&load(env)?).await,
+        Command::Yclients(YclientsCommand::Check(check)) => return check.run(&load(env)?).await,
+        Command::Yclients(YclientsCommand::UserToken(token)) => return token.run(&load(env)?).await,
+        Command::Webhook(WebhookCommand::Guide(guide)) => return guide.run(&load(env)?).await,
+        Command::Webhook(WebhookCommand::Test(test)) => return test.run(&load(env)?).await,
+        Command::Codes(CodesCommand::Generate(generate)) => return generate.run(&load(env)?).await,
         Command::Catalog(CatalogCommand::Sync(sync)) => return sync.run(&load(env)?, "catalog").await,
         Command::Login(LoginCommand::Add(add)) => say(&add.run(&load(env)?).await?),
         Command::Config(ConfigCommand::Print) => say(&config::print(env)),

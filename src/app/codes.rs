@@ -60,20 +60,14 @@ pub(super) fn no_code() -> Error {
     Error::Storage(Stored::Conflict("client_code".to_owned()))
 }
 
-/// Gives a code to every client of a salon who has none. Says how many were made.
-pub async fn generate_missing(app: &App, tenant: &TenantId) -> Result<usize, Error> {
-    let key = app.keys.of(tenant).await?;
-    let (mut made, mut after) = (0, None::<ClientKey>);
-    loop {
-        let now = app.now();
-        let mut conn = app.db.begin().await?;
-        let place = after.as_ref().map_or("", ClientKey::as_str);
-        let page = client::list_codeless(&mut conn, tenant, place, PAGE).await?;
-        for row in &page {
-            made += usize::from(ensure(&mut conn, tenant, &key, &row.id, now).await?);
-        }
-        conn.commit().await?;
-        let Some(last) = page.last() else { return Ok(made) };
-        after = Some(last.id.clone());
+/// Gives codes to clients of a salon who have none, some at a time. Says how many were made, and how many have none still.
+pub async fn generate(app: &App, tenant: &TenantId) -> Result<(usize, i64), Error> {
+    let (key, now) = (app.keys.of(tenant).await?, app.now());
+    let (mut made, mut conn) = (0, app.db.begin().await?);
+    for row in client::list_codeless(&mut conn, tenant, "", PAGE).await? {
+        made += usize::from(ensure(&mut conn, tenant, &key, &row.id, now).await?);
     }
+    let (clients, with_code) = client::count(&mut conn, tenant).await?;
+    conn.commit().await?;
+    Ok((made, clients - with_code))
 }

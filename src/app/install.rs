@@ -119,8 +119,7 @@ async fn write_visit(
         tenant::set_gone(&mut conn, &id, None).await?;
         renew(app, &mut conn, &stored, connection, profile, now).await?;
     }
-    let proven =
-        fresh && is_new || is_owner(app, &stored, user) || fresh && stored.keys.owner.is_empty();
+    let proven = fresh && is_new || is_owner(app, &stored, user) || fresh && stored.keys.owner.is_empty();
     if proven
         && !is_new
         && let Some(user) = user

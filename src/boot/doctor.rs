@@ -1,17 +1,15 @@
 //! `salonbridge doctor`: talks to every neighbour and says in plain words what is wrong and what to do.
 
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::time::Duration;
 
 use super::build::has_key;
 use super::config::{Config, Env};
+use super::yclients_check;
 use crate::app::tenants::Overrides;
 use crate::cli::say;
-use crate::kernel::crm_id::SalonId;
 use crate::storage::{Db, sql};
 use crate::whatsapp::{guard, reach};
-use crate::yclients::{self, LocalPace, YclientsApi};
 
 /// A product that lives says so at once.
 const LIVE_PATIENCE: Duration = Duration::from_secs(4);
@@ -134,60 +132,8 @@ async fn database(config: &Config) -> bool {
 }
 
 async fn yclients(config: &Config) -> bool {
-    let settings = yclients::Settings {
-        base_url: config.yclients_url.clone(),
-        partner_token: config.partner_token.clone(),
-        user_token: config.user_token.clone(),
-        application_id: config.application_id,
-        timeout: std::time::Duration::from_secs(10),
-    };
-    let crm = match YclientsApi::new(settings, Arc::new(LocalPace::default())) {
-        Ok(crm) => crm,
-        Err(problem) => return report(false, "YClients", &problem.to_string()),
-    };
-    // Salon 1 is nobody's: "not installed" is the answer of a marketplace that knows our token and application.
-    match asked(async || crm.connection(SalonId(1)).await).await {
-        Ok(_) => {
-            report(true, "YClients", "reached; it knows our token and our application")
-                && system_user(config, &crm).await
-        }
-        Err(yclients::Error::Unauthorised) => {
-            report(false, "YClients", "it does not accept YCLIENTS_PARTNER_TOKEN")
-        }
-        Err(yclients::Error::Forbidden(_)) => {
-            report(false, "YClients", "YCLIENTS_APPLICATION_ID is not an application of this token")
-        }
-        Err(error) => report(false, "YClients", &format!("{error}. Check YCLIENTS_API_URL and the network")),
-    }
-}
-
-/// Asks, and once more where it was too much at once: a product that runs at this address calls as well. The second waits its turn.
-async fn asked<T>(call: impl AsyncFn() -> Result<T, yclients::Error>) -> Result<T, yclients::Error> {
-    match call().await {
-        Err(yclients::Error::Throttled(_)) => call().await,
-        answer => answer,
-    }
-}
-
-/// Whether what salons let their system user see can be seen.
-async fn system_user(config: &Config, crm: &YclientsApi) -> bool {
-    const WHAT: &str = "YClients user";
-    if config.user_token.is_none() {
-        return report(
-            true,
-            WHAT,
-            "YCLIENTS_USER_TOKEN is not set: salons can be installed, their records cannot be read",
-        );
-    }
-    match asked(async || crm.count_own_salons().await).await {
-        Ok(salons) => report(true, WHAT, &format!("accepted; salons it may look into: {salons}")),
-        Err(yclients::Error::Unauthorised) => report(
-            false,
-            WHAT,
-            "it does not accept YCLIENTS_USER_TOKEN. A token changes with its user's password: take the one in the application's settings",
-        ),
-        Err(error) => report(false, WHAT, &format!("{error}. Try again in a minute")),
-    }
+    let checks = yclients_check::tokens(config).await;
+    checks.iter().all(|check| report(check.is_well, check.what, &check.text))
 }
 
 async fn redis(config: &Config) -> bool {

@@ -2,7 +2,9 @@
 
 #[cfg(feature = "sandbox")]
 pub mod balancer;
+pub mod bookings_check;
 pub mod build;
+pub mod codes_command;
 pub mod config;
 #[cfg(feature = "sandbox")]
 pub mod demo;
@@ -14,8 +16,12 @@ pub mod doctor;
 mod listener;
 pub mod login;
 mod pace;
+mod product;
 pub mod ripples;
 pub mod run;
 pub mod settings;
 pub mod sync_command;
 pub mod telemetry;
+pub mod webhook_command;
+mod yclients_check;
+pub mod yclients_command;

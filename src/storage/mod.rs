@@ -33,6 +33,7 @@ pub mod session_lease;
 pub mod sitting;
 pub mod sql;
 pub mod sync_run;
+pub mod tally;
 pub mod tenant;
 pub mod timeline;
 pub mod uncertain;

@@ -27,6 +27,7 @@ pub fn all() -> Vec<(&'static str, &'static str)> {
         ("record_batch", super::record_batch::SQL),
         ("retention", super::retention::SQL),
         ("sync_run", super::sync_run::SQL),
+        ("tally", super::tally::SQL),
         ("session_lease", super::session_lease::SQL),
         ("decision", super::decision::SQL),
         ("desk", super::desk::SQL),

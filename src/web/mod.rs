@@ -19,6 +19,7 @@ mod state;
 mod sync;
 mod timeline;
 mod timeline_page;
+mod upkeep;
 
 pub use peer::Peer;
 pub use router::router;

@@ -10,7 +10,7 @@ use super::layer::{language, request_id, security_headers};
 use super::state::{WebSettings, WebState};
 use super::{
     api, assets, clients, connect, desk, error, health, hooks, install, logins, marketplace, sync, timeline,
-    timeline_page,
+    timeline_page, upkeep,
 };
 use crate::app::App;
 use crate::live;
@@ -53,6 +53,10 @@ pub fn router(app: Arc<App>, settings: WebSettings) -> Router {
         .route("/api/v1/companies/{id}/bonuses/spend", post(clients::spend_by_code))
         .route("/api/v1/companies/{id}/records/unmatched", get(clients::unmatched))
         .route("/api/v1/companies/{id}/records/{record_id}/client", post(clients::settle))
+        .route("/api/v1/companies/{id}/bookings/check", get(upkeep::check_bookings))
+        .route("/api/v1/companies/{id}/webhook", get(upkeep::webhook))
+        .route("/api/v1/companies/{id}/webhook/tests/{number}", get(upkeep::test_hook))
+        .route("/api/v1/companies/{id}/codes", post(upkeep::generate_codes))
         .route("/api/v1/logins", post(logins::invite))
         // a person whom such a program gave a link
         .route("/companies/{id}/records/{record_id}/timeline", get(timeline_page::show))

@@ -15,6 +15,7 @@ pub mod marketplace;
 pub mod pace;
 pub mod record_body;
 pub mod records;
+pub mod sign_in;
 pub mod signed_user;
 pub mod webhook;
 pub mod wire;

@@ -26,6 +26,7 @@ mod settling;
 mod sync;
 mod sync_weather;
 mod unclear;
+mod upkeep;
 mod weather;
 mod why;
 

@@ -88,7 +88,7 @@ async fn after_bad_weather_the_run_goes_on_where_it_stood() {
 }
 
 impl Salon {
-    async fn asked(&self, method: &str, path: &str, token: &str, body: &str) -> (u16, Value) {
+    pub async fn asked(&self, method: &str, path: &str, token: &str, body: &str) -> (u16, Value) {
         let request = self.http.request(method.parse().expect("a method"), self.url(path)).bearer_auth(token);
         let answer = request.body(body.to_owned()).send().await.expect("an answer");
         (answer.status().as_u16(), answer.json().await.unwrap_or_default())
