@@ -7,13 +7,25 @@ use axum::response::{IntoResponse as _, Response};
 use serde_json::json;
 
 use super::error;
+use super::openapi::{COMPANY, Problem};
 use super::state::{Visit, WebState, header};
 use crate::app::{self, health, hook_key};
 use crate::domain::timeline::Eye;
 use crate::kernel::crm_id::SalonId;
 use crate::kernel::id::TenantId;
 
-/// `GET /api/v1/companies/{id}/health`
+#[utoipa::path(
+    get,
+    path = "/api/v1/companies/{id}/health",
+    tag = "company",
+    summary = "How the salon stands: one light, what is wrong, and what to do",
+    params(("id" = String, Path, description = COMPANY)),
+    responses(
+        (status = 200, description = "With what YClients says now", body = Value, example = json!({"company_id":"tnt_01…","salon_id":990101,"state":"active","light":"green","whatsapp":"online","yclients":"active","last_sync_at":1770000000000i64,"sync":"done","webhooks":"right","last_message_at":1770000000000i64,"waiting_hooks":0,"parked_jobs":0,"uncertain_messages":0,"sending":{"day":12,"new_chats":3,"new_chats_allowed":100,"locked_until":null,"rests_until":null,"waiting":0,"dropped_today":0},"problems":[]})),
+        (status = "default", description = "Refused", body = Problem, content_type = "application/problem+json")
+    ),
+    security(("key" = []))
+)]
 pub async fn health(
     State(state): State<WebState>,
     Path(id): Path<String>,
@@ -30,7 +42,19 @@ pub async fn health(
     }
 }
 
-/// `POST /api/v1/companies/{id}/webhook-key/rotate`: new webhook addresses; the old ones answer until one of the new is used.
+/// New webhook addresses; the old ones answer until one of the new is used.
+#[utoipa::path(
+    post,
+    path = "/api/v1/companies/{id}/webhook-key/rotate",
+    tag = "company",
+    summary = "New webhook addresses; the old ones answer until one of the new is used",
+    params(("id" = String, Path, description = COMPANY)),
+    responses(
+        (status = 200, description = "The new ones", body = Value, example = json!({"webhook_urls":["https://…/webhook/yclients/…","https://…/webhook/events/…"],"old_urls_answer_until":"the first hook at a new one"})),
+        (status = "default", description = "Refused", body = Problem, content_type = "application/problem+json")
+    ),
+    security(("key" = []))
+)]
 pub async fn rotate_hook_key(
     State(state): State<WebState>,
     Path(id): Path<String>,

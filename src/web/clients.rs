@@ -7,9 +7,11 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use utoipa::{IntoParams, ToSchema};
 
 use super::api::admit_as;
 use super::error;
+use super::openapi::{COMPANY, Problem};
 use super::state::{Visit, WebState};
 use crate::app::bonuses::{self, Spend, Spender, Spent};
 use crate::app::clients::{self, Client, Search, Unmatched};
@@ -26,7 +28,8 @@ use crate::storage::ledger::PostingRow;
 const PAGE: usize = 50;
 const MOST: usize = 200;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub struct Wanted {
     code: Option<String>,
     phone: Option<String>,
@@ -69,7 +72,19 @@ fn answer(result: Result<Value, app::Error>, visit: &Visit) -> Response {
     }
 }
 
-/// `GET /api/v1/companies/{id}/clients?code=|phone=|q=&after=&limit=`: by code, by phone, by what somebody typed, or all.
+/// By code, by phone, by what somebody typed, or all.
+#[utoipa::path(
+    get,
+    path = "/api/v1/companies/{id}/clients",
+    tag = "clients",
+    summary = "Clients: by code, by phone, by what somebody typed, or all",
+    params(("id" = String, Path, description = COMPANY), Wanted),
+    responses(
+        (status = 200, description = "With the operator's token without names and numbers", body = Value, example = json!({"clients":[{"id":"cli_01…","yclients_id":41,"code":"K7MX4HPR","name":"Анна","phone":"+79000000001","email":"","balance":50000,"spent_bonuses":0,"deleted_in_yclients":false,"created_at":1770000000000i64}],"next":null})),
+        (status = "default", description = "Refused", body = Problem, content_type = "application/problem+json")
+    ),
+    security(("key" = []))
+)]
 pub async fn index(
     State(state): State<WebState>,
     Path(id): Path<String>,
@@ -87,7 +102,18 @@ pub async fn index(
     answer(result.await, &visit)
 }
 
-/// `GET /api/v1/companies/{id}/clients/{client_id}`
+#[utoipa::path(
+    get,
+    path = "/api/v1/companies/{id}/clients/{client_id}",
+    tag = "clients",
+    summary = "One client and their last records",
+    params(("id" = String, Path, description = COMPANY), ("client_id" = String, Path, description = "cli_…")),
+    responses(
+        (status = 200, description = "As the desk sees them", body = Value, example = json!({"id":"cli_01…","yclients_id":41,"code":"K7MX4HPR","name":"Анна","phone":"+79000000001","email":"","balance":50000,"spent_bonuses":0,"deleted_in_yclients":false,"created_at":1770000000000i64,"records":[{"record_id":501,"starts_at":1770000000000i64,"status":"pending","price":350000,"minutes":60,"client_id":"cli_01…","matched":"code","cancelled_at":null}]})),
+        (status = "default", description = "Refused", body = Problem, content_type = "application/problem+json")
+    ),
+    security(("key" = []))
+)]
 pub async fn show(
     State(state): State<WebState>,
     Path((id, client)): Path<(String, String)>,
@@ -105,7 +131,19 @@ pub async fn show(
     answer(result.await, &visit)
 }
 
-/// `GET /api/v1/companies/{id}/clients/{client_id}/ledger?after=&limit=`: the newest first.
+/// The newest first.
+#[utoipa::path(
+    get,
+    path = "/api/v1/companies/{id}/clients/{client_id}/ledger",
+    tag = "clients",
+    summary = "What bonuses came and went, the newest first",
+    params(("id" = String, Path, description = COMPANY), ("client_id" = String, Path, description = "cli_…"), Wanted),
+    responses(
+        (status = 200, description = "The balance is their sum", body = Value, example = json!({"postings":[{"id":"pst_01…","kind":"accrual","amount":35000,"record_id":501,"at":1770000000000i64}],"next":null})),
+        (status = "default", description = "Refused", body = Problem, content_type = "application/problem+json")
+    ),
+    security(("key" = []))
+)]
 pub async fn ledger(
     State(state): State<WebState>,
     Path((id, client)): Path<(String, String)>,
@@ -124,7 +162,19 @@ pub async fn ledger(
     answer(result.await, &visit)
 }
 
-/// `GET /api/v1/companies/{id}/records/unmatched?after=&limit=`: whose they are a person is to say.
+/// Whose they are a person is to say.
+#[utoipa::path(
+    get,
+    path = "/api/v1/companies/{id}/records/unmatched",
+    tag = "clients",
+    summary = "Records of which a person is to say whose they are",
+    params(("id" = String, Path, description = COMPANY), Wanted),
+    responses(
+        (status = 200, description = "With the clients they may be of", body = Value, example = json!({"records":[{"record_id":501,"starts_at":1770000000000i64,"status":"pending","price":350000,"minutes":60,"client_id":"cli_01…","matched":"code","cancelled_at":null,"name":"Анна","phone":null,"candidates":[]}],"next":null})),
+        (status = "default", description = "Refused", body = Problem, content_type = "application/problem+json")
+    ),
+    security(("key" = []))
+)]
 pub async fn unmatched(
     State(state): State<WebState>,
     Path(id): Path<String>,
@@ -142,13 +192,25 @@ pub async fn unmatched(
     answer(result.await, &visit)
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Owner {
     client_id: String,
 }
 
-/// `POST /api/v1/companies/{id}/records/{record_id}/client` `{"client_id":"cli_…"}`
+#[utoipa::path(
+    post,
+    path = "/api/v1/companies/{id}/records/{record_id}/client",
+    tag = "clients",
+    summary = "Whose a record is",
+    params(("id" = String, Path, description = COMPANY), ("record_id" = i64, Path, description = "The record's number in YClients")),
+    request_body(content = Owner),
+    responses(
+        (status = 200, description = "Kept anew, bonuses and all", body = Value, example = json!({"record_id":501,"client_id":"cli_01…","matched":"person"})),
+        (status = "default", description = "Refused", body = Problem, content_type = "application/problem+json")
+    ),
+    security(("key" = []))
+)]
 pub async fn settle(
     State(state): State<WebState>,
     Path((id, record)): Path<(String, String)>,
@@ -167,7 +229,7 @@ pub async fn settle(
     answer(result.await, &visit)
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct SpendBody {
     code: Option<String>,
@@ -177,7 +239,19 @@ struct SpendBody {
     idempotency_key: String,
 }
 
-/// `POST /api/v1/companies/{id}/clients/{client_id}/spend` `{"amount":10000,"record_id":…,"idempotency_key":"…"}`
+#[utoipa::path(
+    post,
+    path = "/api/v1/companies/{id}/clients/{client_id}/spend",
+    tag = "clients",
+    summary = "Spends a client's bonuses",
+    params(("id" = String, Path, description = COMPANY), ("client_id" = String, Path, description = "cli_…")),
+    request_body(content = SpendBody),
+    responses(
+        (status = 200, description = "Once for each idempotency key", body = Value, example = json!({"posting_id":"pst_01…","client_id":"cli_01…","amount":10000,"balance":40000,"replayed":false})),
+        (status = "default", description = "Refused", body = Problem, content_type = "application/problem+json")
+    ),
+    security(("key" = []))
+)]
 pub async fn spend(
     State(state): State<WebState>,
     Path((id, client)): Path<(String, String)>,
@@ -193,7 +267,19 @@ pub async fn spend(
     take(&state, (&id, &headers, &body), &visit, who).await
 }
 
-/// `POST /api/v1/companies/{id}/bonuses/spend` `{"code":"…","amount":10000,"record_id":…,"idempotency_key":"…"}`
+#[utoipa::path(
+    post,
+    path = "/api/v1/companies/{id}/bonuses/spend",
+    tag = "clients",
+    summary = "Spends the bonuses of whoever has this code",
+    params(("id" = String, Path, description = COMPANY)),
+    request_body(content = SpendBody),
+    responses(
+        (status = 200, description = "Once for each idempotency key", body = Value, example = json!({"posting_id":"pst_01…","client_id":"cli_01…","amount":10000,"balance":40000,"replayed":false})),
+        (status = "default", description = "Refused", body = Problem, content_type = "application/problem+json")
+    ),
+    security(("key" = []))
+)]
 pub async fn spend_by_code(
     State(state): State<WebState>,
     Path(id): Path<String>,

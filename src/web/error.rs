@@ -6,6 +6,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use serde_json::{Value, json};
 
+use super::openapi::Problem;
 use super::state::{Visit, WebState};
 use crate::app;
 use crate::storage;
@@ -67,9 +68,13 @@ pub fn problem_json(status: StatusCode, code: &str, request_id: &str) -> Respons
 /// A problem that says more of itself: the members of `more` stand beside the others.
 #[must_use]
 pub fn problem_with(status: StatusCode, code: &str, request_id: &str, more: &Value) -> Response {
-    let mut body = json!({
-        "type": "about:blank", "title": status.canonical_reason().unwrap_or("Error"), "status": status.as_u16(),
-        "code": code, "request_id": request_id,
+    let title = status.canonical_reason().unwrap_or("Error");
+    let mut body = json!(Problem {
+        kind: "about:blank",
+        title,
+        status: status.as_u16(),
+        code: code.to_owned(),
+        request_id: request_id.to_owned(),
     });
     if let (Value::Object(body), Value::Object(more)) = (&mut body, more) {
         body.extend(more.clone());

@@ -9,6 +9,7 @@ use axum::response::{IntoResponse as _, Response};
 use serde_json::json;
 
 use super::error;
+use super::openapi::Problem;
 use super::state::{Visit, WebState, header};
 use crate::app::addresses::{self, Addressee};
 use crate::app::intake::{self, Accepted};
@@ -24,8 +25,20 @@ pub async fn accept(
     answered(take(&state, &key, &headers, &body).await, &visit)
 }
 
-/// `POST /api/v1/yclients/webhook`: one address for all salons, told apart by the `company_id` in the body. Anybody can know it, so
-/// it is there only where a secret was agreed, and every body must carry its signature.
+/// One address for all salons, told apart by the `company_id` in the body. Anybody can know it, so it is there only where a
+/// secret was agreed, and every body must carry its signature.
+#[utoipa::path(
+    post,
+    path = "/api/v1/yclients/webhook",
+    tag = "hooks",
+    summary = "Hooks of all salons at one address, where a secret was agreed on",
+    params(("x-yclients-signature" = String, Header, description = "Hex HMAC-SHA256 of the body by YCLIENTS_WEBHOOK_SECRET")),
+    request_body(content = Value, description = "One event or a list of them, as YClients posts them"),
+    responses(
+        (status = 200, description = "Committed", body = Value, example = json!({"received":true,"outcome":"stored"})),
+        (status = "default", description = "Refused", body = Problem, content_type = "application/problem+json")
+    ),
+)]
 pub async fn accept_signed(
     State(state): State<WebState>,
     visit: Visit,

@@ -6,17 +6,20 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use serde::Deserialize;
 use serde_json::json;
+use utoipa::ToSchema;
 
 use super::error;
+use super::openapi::Problem;
 use super::state::{Visit, WebState, header};
 use crate::app::{self, addresses, logins};
 use crate::domain::login::Role;
 use crate::kernel::crm_id::SalonId;
 use crate::kernel::id::TenantId;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Wish {
+    /// `operator`, `owner` or `receptionist`.
     role: String,
     email: String,
     #[serde(default)]
@@ -26,7 +29,19 @@ pub struct Wish {
     salon_id: Option<i64>,
 }
 
-/// `POST /api/v1/logins` `{"role":"owner","email":"…","company_id":"tnt_…"}`: a link that the person sets a password with.
+/// A link that the person sets a password with.
+#[utoipa::path(
+    post,
+    path = "/api/v1/logins",
+    tag = "people",
+    summary = "Lets a person in to the desk: a link they set their password with",
+    request_body(content = Wish),
+    responses(
+        (status = 201, description = "The link is good once, for two days", body = Value, example = json!({"login_id":"log_01…","email":"maria@iris.example","link":"https://…/desk/invitation/…","link_until":1770000000000i64})),
+        (status = "default", description = "Refused", body = Problem, content_type = "application/problem+json")
+    ),
+    security(("key" = []))
+)]
 pub async fn invite(
     State(state): State<WebState>,
     visit: Visit,

@@ -13,6 +13,7 @@ mod layer;
 mod logins;
 mod marketplace;
 pub mod metrics;
+mod openapi;
 mod peer;
 mod router;
 mod state;

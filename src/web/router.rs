@@ -9,8 +9,8 @@ use axum::routing::{get, post};
 use super::layer::{language, request_id, security_headers};
 use super::state::{WebSettings, WebState};
 use super::{
-    api, assets, clients, connect, desk, error, health, hooks, install, logins, marketplace, sync, timeline,
-    timeline_page, upkeep,
+    api, assets, clients, connect, desk, error, health, hooks, install, logins, marketplace, openapi, sync,
+    timeline, timeline_page, upkeep,
 };
 use crate::app::App;
 use crate::live;
@@ -89,6 +89,7 @@ pub fn router(app: Arc<App>, settings: WebSettings) -> Router {
         // whoever runs the product
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
+        .merge(openapi::page())
         .fallback(error::missing)
         .with_state(state)
         .layer(DefaultBodyLimit::max(MOST_BYTES))

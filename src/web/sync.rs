@@ -7,9 +7,11 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use utoipa::{IntoParams, ToSchema};
 
 use super::api::admit;
 use super::error;
+use super::openapi::{COMPANY, Problem};
 use super::state::{Visit, WebState};
 use crate::app::{self, sync};
 use crate::domain::sync::{SyncKind, SyncRun, Trouble};
@@ -27,10 +29,11 @@ fn answer(status: StatusCode, result: Result<Value, app::Error>, visit: &Visit) 
 }
 
 /// What may be said with a wish. An empty body is none.
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Wish {
     company_id: Option<String>,
+    /// `records` or `catalog`.
     kind: Option<String>,
 }
 
@@ -48,12 +51,26 @@ impl Wish {
     }
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub struct Whose {
     company_id: Option<String>,
 }
 
-/// `POST /api/v1/yclients/sync-bookings`, `company_id` in the body or in the query: the address our founding document has.
+/// `company_id` in the body or in the query: the address our founding document has.
+#[utoipa::path(
+    post,
+    path = "/api/v1/yclients/sync-bookings",
+    tag = "sync",
+    summary = "Has the journal read now, one at a time for a company",
+    params(Whose),
+    request_body(content = Wish),
+    responses(
+        (status = 202, description = "Begun, or going on already; `url` tells how far it is", body = Value, example = json!({"sync_id":"syn_01…","kind":"records","state":"done","by_hand":true,"scope":{},"created":3,"updated":1,"unchanged":210,"cancelled":0,"healed":1,"skipped":0,"skipped_why":{},"failed":0,"own_ms":420,"attempts":1,"error":null,"asked_at":1770000000000i64,"began_at":1770000000000i64,"moved_at":1770000000000i64,"finished_at":1770000000000i64,"url":"/api/v1/companies/tnt_01…/syncs/syn_01…"})),
+        (status = "default", description = "Refused", body = Problem, content_type = "application/problem+json")
+    ),
+    security(("key" = []))
+)]
 pub async fn start_bookings(
     State(state): State<WebState>,
     Query(whose): Query<Whose>,
@@ -69,7 +86,19 @@ pub async fn start_bookings(
     answer(StatusCode::ACCEPTED, result.await, &visit)
 }
 
-/// `POST /api/v1/companies/{id}/syncs` `{"kind": "records" | "catalog"}`
+#[utoipa::path(
+    post,
+    path = "/api/v1/companies/{id}/syncs",
+    tag = "sync",
+    summary = "Has the journal or the catalogue read now",
+    params(("id" = String, Path, description = COMPANY)),
+    request_body(content = Wish),
+    responses(
+        (status = 202, description = "Begun, or going on already; `url` tells how far it is", body = Value, example = json!({"sync_id":"syn_01…","kind":"records","state":"done","by_hand":true,"scope":{},"created":3,"updated":1,"unchanged":210,"cancelled":0,"healed":1,"skipped":0,"skipped_why":{},"failed":0,"own_ms":420,"attempts":1,"error":null,"asked_at":1770000000000i64,"began_at":1770000000000i64,"moved_at":1770000000000i64,"finished_at":1770000000000i64,"url":"/api/v1/companies/tnt_01…/syncs/syn_01…"})),
+        (status = "default", description = "Refused", body = Problem, content_type = "application/problem+json")
+    ),
+    security(("key" = []))
+)]
 pub async fn begin(
     State(state): State<WebState>,
     Path(id): Path<String>,
@@ -92,7 +121,18 @@ async fn start(state: &WebState, id: &str, kind: SyncKind, headers: &HeaderMap) 
     Ok(body)
 }
 
-/// `GET /api/v1/companies/{id}/syncs/{sync_id}`
+#[utoipa::path(
+    get,
+    path = "/api/v1/companies/{id}/syncs/{sync_id}",
+    tag = "sync",
+    summary = "How far a run is, and what came of it",
+    params(("id" = String, Path, description = COMPANY), ("sync_id" = String, Path, description = "syn_…")),
+    responses(
+        (status = 200, description = "`finished_at` is null while it goes on", body = Value, example = json!({"sync_id":"syn_01…","kind":"records","state":"done","by_hand":true,"scope":{},"created":3,"updated":1,"unchanged":210,"cancelled":0,"healed":1,"skipped":0,"skipped_why":{},"failed":0,"own_ms":420,"attempts":1,"error":null,"asked_at":1770000000000i64,"began_at":1770000000000i64,"moved_at":1770000000000i64,"finished_at":1770000000000i64})),
+        (status = "default", description = "Refused", body = Problem, content_type = "application/problem+json")
+    ),
+    security(("key" = []))
+)]
 pub async fn show(
     State(state): State<WebState>,
     Path((id, run)): Path<(String, String)>,
@@ -107,13 +147,26 @@ pub async fn show(
     answer(StatusCode::OK, result.await, &visit)
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub struct Turn {
     before: Option<String>,
     limit: Option<usize>,
 }
 
-/// `GET /api/v1/companies/{id}/syncs?before=&limit=`: the newest first.
+/// The newest first.
+#[utoipa::path(
+    get,
+    path = "/api/v1/companies/{id}/syncs",
+    tag = "sync",
+    summary = "The log, the newest first",
+    params(("id" = String, Path, description = COMPANY), Turn),
+    responses(
+        (status = 200, description = "A page of it", body = Value, example = json!({"syncs":[{"sync_id":"syn_01…","kind":"records","state":"done","by_hand":true,"scope":{},"created":3,"updated":1,"unchanged":210,"cancelled":0,"healed":1,"skipped":0,"skipped_why":{},"failed":0,"own_ms":420,"attempts":1,"error":null,"asked_at":1770000000000i64,"began_at":1770000000000i64,"moved_at":1770000000000i64,"finished_at":1770000000000i64}],"next":null})),
+        (status = "default", description = "Refused", body = Problem, content_type = "application/problem+json")
+    ),
+    security(("key" = []))
+)]
 pub async fn list(
     State(state): State<WebState>,
     Path(id): Path<String>,

@@ -6,9 +6,11 @@ use axum::http::HeaderMap;
 use axum::response::{IntoResponse as _, Response};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use utoipa::{IntoParams, ToSchema};
 
 use super::api::{admit, admit_as};
 use super::error;
+use super::openapi::{COMPANY, Problem};
 use super::state::{Visit, WebState};
 use crate::app::settle::{self, Word};
 use crate::app::timeline_token::{self, Purpose};
@@ -24,10 +26,13 @@ use crate::views::timeline::sentence;
 const PAGE: usize = 50;
 const MOST: usize = 200;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub struct Turn {
+    /// `next` of the page before.
     after: Option<String>,
     limit: Option<usize>,
+    /// Of messages: `planned`, `sent`, `uncertain`, `expired`, `failed`, …
     state: Option<String>,
 }
 
@@ -44,7 +49,18 @@ fn answer(result: Result<Value, app::Error>, visit: &Visit) -> Response {
     }
 }
 
-/// `GET /api/v1/companies/{id}/records/{record_id}/timeline?after=&limit=`
+#[utoipa::path(
+    get,
+    path = "/api/v1/companies/{id}/records/{record_id}/timeline",
+    tag = "records",
+    summary = "Why was this sent, or not? One history of a record",
+    params(("id" = String, Path, description = COMPANY), ("record_id" = i64, Path, description = "The record's number in YClients"), Turn),
+    responses(
+        (status = 200, description = "The oldest first; `page` is a link for a person, good for ten minutes", body = Value, example = json!({"record_id":501,"entries":[{"at":1770000000000i64,"kind":"decision","verb":"sent","reason":"confirmation","sentence":"Подтверждение отправлено.","source":null,"event":null,"message":null}],"next":null,"page":"https://…/timeline?token=…"})),
+        (status = "default", description = "Refused", body = Problem, content_type = "application/problem+json")
+    ),
+    security(("key" = []))
+)]
 pub async fn show(
     State(state): State<WebState>,
     Path((id, record)): Path<(String, String)>,
@@ -114,7 +130,19 @@ fn message_json(message: &Message) -> Value {
     })
 }
 
-/// `GET /api/v1/companies/{id}/messages?state=uncertain&after=&limit=`: the oldest first.
+/// The oldest first.
+#[utoipa::path(
+    get,
+    path = "/api/v1/companies/{id}/messages",
+    tag = "records",
+    summary = "Messages in one state, the oldest first",
+    params(("id" = String, Path, description = COMPANY), Turn),
+    responses(
+        (status = 200, description = "With the operator's token without text and number", body = Value, example = json!({"messages":[{"record_id":501,"id":"out_01…","kind":"confirmation","state":"sent","ticks":"delivered","reason":null,"attempts":1,"created_at":1770000000000i64,"sent_at":1770000000000i64,"delivered_at":1770000000000i64,"read_at":null,"to":"+79000000001","text":"…"}],"next":null})),
+        (status = "default", description = "Refused", body = Problem, content_type = "application/problem+json")
+    ),
+    security(("key" = []))
+)]
 pub async fn messages(
     State(state): State<WebState>,
     Path(id): Path<String>,
@@ -143,11 +171,14 @@ pub async fn messages(
     answer(result.await, &visit)
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Said {
+    /// `sent` or `not_sent`.
     #[serde(rename = "as")]
+    #[schema(example = "not_sent")]
     what: String,
+    /// Of one that was not sent: the record is planned anew.
     #[serde(default)]
     again: bool,
 }
@@ -162,7 +193,19 @@ impl Said {
     }
 }
 
-/// `POST /api/v1/companies/{id}/messages/{message_id}/settle` `{"as":"sent"|"not_sent","again":true}`
+#[utoipa::path(
+    post,
+    path = "/api/v1/companies/{id}/messages/{message_id}/settle",
+    tag = "records",
+    summary = "What became of a message of which nobody could say whether it left",
+    params(("id" = String, Path, description = COMPANY), ("message_id" = String, Path, description = "out_…")),
+    request_body(content = Said),
+    responses(
+        (status = 200, description = "Written", body = Value, example = json!({"message_id":"out_01…","as":"not_sent","again":true,"settled_before":false})),
+        (status = "default", description = "Refused", body = Problem, content_type = "application/problem+json")
+    ),
+    security(("key" = []))
+)]
 pub async fn settle(
     State(state): State<WebState>,
     Path((id, message)): Path<(String, String)>,

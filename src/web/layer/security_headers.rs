@@ -7,6 +7,8 @@ use axum::http::{HeaderMap, HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::Response;
 
+use crate::web::openapi;
+
 /// Who may show our pages in a frame: YClients opens applications inside its own pages. Empty means nobody.
 #[derive(Debug, Clone, Default)]
 pub struct Framing(Arc<str>);
@@ -26,10 +28,14 @@ impl Framing {
 /// For `axum::middleware::from_fn_with_state(framing, security_headers::add)`.
 pub async fn add(State(framing): State<Framing>, request: Request, next: Next) -> Response {
     // Nobody frames the desk; and its forms say where they come from, which browsers do only where a referrer may be sent.
-    let is_desk = request.uri().path() == "/desk" || request.uri().path().starts_with("/desk/");
+    let is_desk = is_below(request.uri().path(), "/desk");
     let framing = if is_desk { Framing::default() } else { framing };
     let referrer = if is_desk { "same-origin" } else { "no-referrer" };
-    let policy = policy(&framing, host(request.headers()));
+    let mut policy = policy(&framing, host(request.headers()));
+    if is_below(request.uri().path(), openapi::PAGE) {
+        // Swagger UI writes styles into its tags.
+        policy = policy.replace("style-src 'self'", "style-src 'self' 'unsafe-inline'");
+    }
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
     if let Ok(policy) = HeaderValue::from_str(&policy) {
@@ -49,6 +55,10 @@ pub async fn add(State(framing): State<Framing>, request: Request, next: Next) -
     // A page tells of one salon at one moment: it is nobody else's and soon untrue. Assets say otherwise themselves.
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     response
+}
+
+fn is_below(path: &str, root: &str) -> bool {
+    path.strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// The `Host` we were asked by, when it can stand in a header.
@@ -77,6 +87,15 @@ mod tests {
         assert!(policy.ends_with("frame-ancestors 'none'"), "{policy}");
         assert!(policy.contains("wss://salonbridge.test"));
         assert!(!policy.contains("unsafe"));
+    }
+
+    #[test]
+    fn a_path_lies_below_its_root_and_not_beside_it() {
+        for (path, lies) in
+            [("/desk", true), ("/desk/", true), ("/desk/team", true), ("/desks", false), ("/", false)]
+        {
+            assert_eq!(is_below(path, "/desk"), lies, "{path}");
+        }
     }
 
     #[test]
