@@ -49,6 +49,7 @@ pub mod tenants;
 pub mod timeline;
 pub mod timeline_token;
 pub mod turns;
+pub mod unsettled;
 pub mod vault;
 mod why;
 

@@ -6,10 +6,12 @@
 //! a salon's turn is. [`sweep`] rings for a salon that has none.
 
 mod page;
+pub mod said;
 mod trouble;
 
 use std::time::Instant;
 
+use super::bus::News;
 use super::error::Error;
 use super::{App, enqueue, tenants_of};
 use crate::domain::sync::{self as rules, Place, Scope, SyncKind, SyncRules, SyncRun, SyncState, Trouble};
@@ -141,6 +143,7 @@ async fn read_all(app: &App, known: &Tenant, mut run: SyncRun) -> Result<(), Err
             tracing::warn!(tenant.id = %id, sync.id = %run.id, "another process reads this journal; this one stops");
             return Ok(());
         };
+        app.bus.tell(id, News::Sync(run.id.clone()));
         run = SyncRun { counts, page: run.page + 1, own_ms: run.own_ms + ms(began), ..run };
         if !list.has_more {
             return finish(app, id, &run, None).await;
@@ -166,6 +169,7 @@ async fn begin(app: &App, known: &Tenant, run: &SyncRun) -> Result<SyncRun, Erro
     sync_run::begin(&mut conn, &known.id, run, &scope, now).await?;
     let begun = sync_run::find(&mut conn, &known.id, &run.id).await?.ok_or(Error::NotFound)?;
     conn.commit().await?;
+    app.bus.tell(&known.id, News::Sync(run.id.clone()));
     Ok(begun)
 }
 
@@ -207,6 +211,7 @@ async fn put_off(app: &App, id: &TenantId, run: &SyncId, error: &Error) -> Resul
         }
     };
     conn.commit().await?;
+    app.bus.tell(id, News::Sync(run.id.clone()));
     let again_ms = put.ms();
     metrics::counter!("salonbridge_sync_errors_total", "kind" => run.kind.as_str(), "trouble" => trouble.as_str())
         .increment(1);
@@ -220,6 +225,7 @@ async fn finish(app: &App, id: &TenantId, run: &SyncRun, trouble: Option<Trouble
     let ended = sync_run::finish(&mut conn, id, &run.id, error, app.now()).await?;
     conn.commit().await?;
     if ended {
+        app.bus.tell(id, News::Sync(run.id.clone()));
         let outcome = if trouble.is_some() { "failed" } else { "done" };
         metrics::counter!("salonbridge_sync_runs_total", "kind" => run.kind.as_str(), "outcome" => outcome)
             .increment(1);
@@ -249,6 +255,7 @@ pub async fn start(app: &App, id: &TenantId, kind: SyncKind) -> Result<SyncRun, 
     }
     conn.commit().await?;
     app.ring();
+    app.bus.tell(id, News::Sync(run.id.clone()));
     Ok(run)
 }
 
