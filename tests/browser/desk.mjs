@@ -125,9 +125,15 @@ try {
   // The journal is read, and the page says by itself what came of it.
   await reach(tab, ".tabs a[href$='/syncs']");
   await enter(tab, "document.querySelector('[data-follow]')", "the log of the sync");
+  // Begun elsewhere: the open page shows it, and how it goes on, by itself.
+  await tab.evaluate(`(() => {
+    const form = document.querySelector("form[action$='/syncs']");
+    return fetch(form.action, { method: "POST", body: new URLSearchParams(new FormData(form)) }).then(() => true);
+  })()`);
+  await tab.until("/YClients не.ответил/.test(document.querySelector('#runs').innerText)", "a run and its trouble, without a reload", 20000);
+  assert.match(await tab.evaluate("document.querySelector('#announce').textContent"), /очереди|Идёт/, "it is said aloud");
   await reach(tab, "form[action$='/syncs'] button");
-  await enter(tab, "document.querySelector('#runs [data-run]')", "a run");
-  await tab.until("/YClients не.ответил/.test(document.querySelector('#runs').innerText)", "its end, without a reload", 20000);
+  await enter(tab, "document.querySelectorAll('#runs [data-run]').length === 1", "one at a time");
   await look(tab, "48-syncs");
 
   await reach(tab, ".tabs a[href$='/team']");

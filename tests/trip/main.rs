@@ -27,6 +27,7 @@ mod pacing;
 mod records;
 mod settling;
 mod sync;
+mod sync_locks;
 mod sync_weather;
 mod unclear;
 mod weather;
