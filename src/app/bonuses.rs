@@ -13,6 +13,7 @@ use super::clients::programme_of;
 use super::error::Error;
 use super::{App, enqueue, faces};
 use crate::domain::bonus::{self, Entry, Kind, Programme, Visit};
+use crate::domain::books::Status;
 use crate::domain::code::Code;
 use crate::kernel::clock::UnixMs;
 use crate::kernel::crm_id::RecordId;
@@ -121,6 +122,12 @@ pub async fn spend(app: &App, id: &TenantId, wish: &Spend) -> Result<Spent, Erro
     }
     if let Some(before) = ledger::find(&mut conn, id, &key).await? {
         return replay(&before, &entry, wish.record);
+    }
+    if let Some(record) = wish.record
+        && books::find(&mut conn, id, record).await?.is_some_and(|row| row.status == Some(Status::Cancelled))
+    {
+        // What is spent on it would come straight back, and the desk would have given it away.
+        return Err(Error::Rejected("visit_cancelled"));
     }
     expire(&mut conn, id, &programme, &spender, now).await?;
     let balance = ledger::balance(&mut conn, id, &spender).await?;

@@ -136,7 +136,7 @@ pub async fn settle(app: &App, id: &TenantId, record: RecordId, client: &ClientK
     let now = app.now();
     let mut conn = app.db.begin().await?;
     // The record first, as everywhere, then its client.
-    if !stored::settle(&mut conn, id, record, client, Reason::Person.as_str()).await? {
+    if !stored::settle(&mut conn, id, record, Some(client), Reason::Person.as_str()).await? {
         return Err(Error::NotFound);
     }
     if !crate::storage::client::touch(&mut conn, id, client, now).await? {

@@ -3,7 +3,7 @@
 use tokio::sync::broadcast;
 
 use super::ripple::Ripple;
-use crate::kernel::id::TenantId;
+use crate::kernel::id::{SyncId, TenantId};
 
 /// Something happened to a tenant. Carries no secret that its own page may not show.
 #[derive(Debug, Clone)]
@@ -17,6 +17,8 @@ pub enum News {
     Activated {
         redirect_url: String,
     },
+    /// A reading of the journal or the catalogue came further, or ended.
+    Sync(SyncId),
 }
 
 /// What this process hears.

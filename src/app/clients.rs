@@ -1,16 +1,18 @@
 //! Clients: made known by records, learnt more of, and looked up by a desk.
 
+use std::collections::HashMap;
+
 use super::books::Salon;
 use super::error::Error;
 use super::{App, bonuses, codes, faces, tenants_of};
 use crate::domain::bonus::Programme;
 use crate::domain::client::{Card, key_of_search};
 use crate::domain::code::Code;
-use crate::domain::matching::{Reason, Signs};
+use crate::domain::matching::Reason;
 use crate::domain::record::Record;
 use crate::domain::timeline::Eye;
 use crate::kernel::clock::UnixMs;
-use crate::kernel::crm_id::{ClientId, RecordId};
+use crate::kernel::crm_id::ClientId;
 use crate::kernel::id::{ClientKey, TenantId};
 use crate::kernel::phone::Phone;
 use crate::kernel::seal::DataKey;
@@ -117,7 +119,11 @@ pub(super) async fn learn(
     Ok(())
 }
 
-async fn is_nobodys(conn: &mut Conn, salon: &Salon<'_>, card: Option<ClientId>) -> Result<bool, Error> {
+pub(super) async fn is_nobodys(
+    conn: &mut Conn,
+    salon: &Salon<'_>,
+    card: Option<ClientId>,
+) -> Result<bool, Error> {
     if card.is_none() {
         return Ok(true);
     }
@@ -169,6 +175,10 @@ pub async fn list(
     eye: Eye,
     (after, limit): (Option<&ClientKey>, usize),
 ) -> Result<(Vec<Client>, Option<ClientKey>), Error> {
+    // Letter by letter a search would tell the names that an answer leaves out.
+    if eye == Eye::Operator && matches!(search, Search::Name(_)) {
+        return Err(Error::Rejected("not_allowed"));
+    }
     let (key, programme) = (app.keys.of(id).await?, programme_of(app, id).await?);
     let mut conn = app.db.read().await?;
     let most = limit.min(LOOK);
@@ -215,7 +225,7 @@ async fn find(
     Ok(rows)
 }
 
-async fn view(
+pub(super) async fn view(
     conn: &mut Conn,
     id: &TenantId,
     programme: &Programme,
@@ -244,6 +254,24 @@ async fn view(
     })
 }
 
+/// When each of these was last there.
+pub async fn last_visits(
+    app: &App,
+    id: &TenantId,
+    clients: &[Client],
+) -> Result<HashMap<ClientKey, UnixMs>, Error> {
+    let ids: Vec<_> = clients.iter().map(|client| client.id.clone()).collect();
+    let visits = book::last_visits(&mut app.db.read().await?, id, &ids, app.now()).await?;
+    Ok(visits.into_iter().collect())
+}
+
+/// Whose code this is in this salon.
+pub async fn by_code(app: &App, id: &TenantId, code: &Code) -> Result<Option<ClientKey>, Error> {
+    let key = app.keys.of(id).await?;
+    let rows = find(&mut app.db.read().await?, id, &key, &Search::Code(code.clone()), "", 1).await?;
+    Ok(rows.into_iter().next().map(|row| row.id))
+}
+
 /// One client with their last records. Whoever is looked at has a code.
 pub async fn of(
     app: &App,
@@ -266,63 +294,12 @@ pub async fn of(
     Ok((client, records))
 }
 
-/// A record of which nobody knows whose it is, and whom it may be of.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unmatched {
-    pub record: BookRow,
-    /// What it says of its client; as little as the looker may see.
-    pub name: String,
-    pub phone: String,
-    pub candidates: Vec<Client>,
-}
-
-/// A page of records that a person is to settle, and where the next begins.
-pub async fn unmatched(
-    app: &App,
-    id: &TenantId,
-    eye: Eye,
-    (after, limit): (Option<RecordId>, usize),
-) -> Result<(Vec<Unmatched>, Option<RecordId>), Error> {
-    let (key, programme, now) = (app.keys.of(id).await?, programme_of(app, id).await?, app.now());
-    let mut conn = app.db.read().await?;
-    let first = RecordId(i64::MIN);
-    let mut rows = book::list_unmatched(&mut conn, id, after.unwrap_or(first), limit as i64 + 1).await?;
-    let is_more = rows.len() > limit;
-    rows.truncate(limit);
-    let next = rows.last().filter(|_| is_more).map(|row| row.id);
-    let mut found = Vec::with_capacity(rows.len());
-    for row in rows {
-        let record: Record = serde_json::from_slice(&key.open("record", &row.id.to_string(), &row.body)?)?;
-        let mut candidates = Vec::with_capacity(row.candidates.len());
-        for candidate in &row.candidates {
-            let Some(known) = client::find(&mut conn, id, candidate).await? else { continue };
-            let card = faces::open(&key, &known)?;
-            candidates.push(view(&mut conn, id, &programme, (known, card), eye, now).await?);
-        }
-        let phone = Signs::of(&record).phone;
-        found.push(Unmatched {
-            name: match (eye, record.client.value()) {
-                (Eye::Salon, Some(told)) => Card::of(told).name,
-                _ => String::new(),
-            },
-            phone: match eye {
-                Eye::Salon => phone.map(|phone| phone.international()),
-                Eye::Operator => phone.map(|phone| phone.masked()),
-            }
-            .unwrap_or_default(),
-            record: row,
-            candidates,
-        });
-    }
-    Ok((found, next))
-}
-
 /// A salon with what its books are kept by; `NotFound` once its key was destroyed.
 pub(super) async fn salon<'a>(app: &App, id: &'a TenantId) -> Result<Salon<'a>, Error> {
     Ok(Salon { id, key: app.keys.of(id).await?, programme: programme_of(app, id).await? })
 }
 
 /// The bonus programme of a tenant's salon.
-pub(super) async fn programme_of(app: &App, id: &TenantId) -> Result<Programme, Error> {
+pub async fn programme_of(app: &App, id: &TenantId) -> Result<Programme, Error> {
     Ok(app.tenants.rules(tenants_of(app, id).await?.tenant.salon_id).bonus)
 }

@@ -225,7 +225,11 @@ fn light(state: TenantState, session: SessionState, yclients: &str, is_quiet: bo
 /// The light of a company in a list: the same as its own page shows, from what the list reads of it.
 pub(super) fn glance(row: &CompanyRow, state: TenantState, session: SessionState, now: UnixMs) -> Light {
     let ahead = |at: Option<i64>| at.is_some_and(|at| at > now.0);
+    let trouble = row.sync_error.as_deref().and_then(Trouble::parse);
+    let hooks = row.hook_check.as_deref().and_then(HookCheck::parse);
     let is_quiet = session == SessionState::Online
+        && trouble.is_none_or(|trouble| trouble == Trouble::NotActive)
+        && hooks.and_then(HookCheck::advice).is_none()
         && row.waiting_hooks <= MOST_WAITING_HOOKS
         && row.parked + row.uncertain + row.dropped == 0
         && !ahead(row.locked_until_at)

@@ -5,8 +5,11 @@ use super::error::Error;
 use super::intake::hash_hook_key;
 use super::{App, tenants_of};
 use crate::kernel::id::TenantId;
-use crate::kernel::secret::{random_hex, same};
-use crate::storage::tenant;
+use crate::kernel::secret::{random_hex, same, sha256_hex};
+use crate::storage::{api_key, tenant};
+
+/// Keys hashed in one unit of work.
+const PAGE: i64 = 200;
 
 /// Makes new webhook addresses and answers with them. The old ones stay good until a hook comes to a new one: hooks are sent once,
 /// and whoever posts them must first be told.
@@ -31,4 +34,41 @@ pub async fn is_api_key(app: &App, id: &TenantId, given: &str) -> Result<bool, E
     };
     let api_key = app.keys.of(id).await?.open_text("tenant", "api_key", &stored.keys.api_key)?;
     Ok(same(api_key.as_bytes(), given.as_bytes()))
+}
+
+/// Whose API key `given` is. Keys are sealed, so each is hashed when one is first looked for; no later look opens any.
+pub async fn company_of(app: &App, given: &str) -> Result<Option<TenantId>, Error> {
+    let hash = sha256_hex(given);
+    let mut found = api_key::find(&mut app.db.read().await?, &hash).await?;
+    if found.is_none() && hash_missing(app).await? {
+        found = api_key::find(&mut app.db.read().await?, &hash).await?;
+    }
+    match found {
+        Some(id) if is_api_key(app, &id, given).await? => Ok(Some(id)),
+        _ => Ok(None),
+    }
+}
+
+/// Says whether there was any to hash.
+async fn hash_missing(app: &App) -> Result<bool, Error> {
+    let mut after = String::new();
+    loop {
+        let page = api_key::list_unhashed(&mut app.db.read().await?, &after, PAGE).await?;
+        let Some((last, _)) = page.last() else { return Ok(!after.is_empty()) };
+        after = last.to_string();
+        let mut hashes = Vec::with_capacity(page.len());
+        for (id, sealed) in page {
+            let opened =
+                app.keys.of(&id).await.and_then(|key| Ok(key.open_text("tenant", "api_key", &sealed)?));
+            match opened {
+                Ok(api_key) => hashes.push((id, sha256_hex(&api_key), sealed)),
+                Err(error) => tracing::warn!(tenant.id = %id, %error, "an API key cannot be opened"),
+            }
+        }
+        let mut conn = app.db.begin().await?;
+        for (id, hash, sealed) in &hashes {
+            api_key::set_hash(&mut conn, id, hash, sealed).await?;
+        }
+        conn.commit().await?;
+    }
 }

@@ -50,6 +50,7 @@ pub mod tenants;
 pub mod timeline;
 pub mod timeline_token;
 pub mod turns;
+pub mod unsettled;
 pub mod upkeep;
 pub mod vault;
 mod why;

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::bus::{Heard, News};
 use super::error::Error;
 use super::{App, activate, enqueue, tenants_of};
-use crate::kernel::id::TenantId;
+use crate::kernel::id::{SyncId, TenantId};
 use crate::kernel::phone::Phone;
 use crate::storage::wa_session;
 
@@ -16,6 +16,7 @@ pub enum Ripple {
     View(TenantId),
     Connected(TenantId),
     Activated(TenantId),
+    Sync(TenantId, SyncId),
     /// A session's node has something to do.
     Ring,
 }
@@ -26,6 +27,7 @@ impl Ripple {
             News::View => Self::View(tenant.clone()),
             News::Connected { .. } => Self::Connected(tenant.clone()),
             News::Activated { .. } => Self::Activated(tenant.clone()),
+            News::Sync(run) => Self::Sync(tenant.clone(), run.clone()),
         }
     }
 }
@@ -40,6 +42,7 @@ pub async fn hear(app: &App, ripple: Ripple) -> Result<(), Error> {
             return Ok(());
         }
         Ripple::View(id) => (id, News::View),
+        Ripple::Sync(id, run) => (id, News::Sync(run)),
         Ripple::Connected(id) => {
             let Some(session) = wa_session::find(&mut app.db.read().await?, &id).await? else {
                 return Ok(());

@@ -125,8 +125,29 @@ pub(super) async fn begin(conn: &mut Conn, whose: Whose<'_>, now: UnixMs) -> Res
     Ok(token)
 }
 
-/// Who sits with this token; `None` when nobody does, or not any more.
+/// The cookie that holds a sitting's token. Where the world comes by TLS the name itself keeps it to this host, and from being set
+/// by another.
+#[must_use]
+pub fn cookie_name(app: &App) -> &'static str {
+    if app.settings.public_url.starts_with("https:") { "__Host-salonbridge" } else { "salonbridge_desk" }
+}
+
+/// Who sits with this token; `None` when nobody does, or not any more. It is a sign of life.
 pub async fn of(app: &App, token: &str) -> Result<Option<Sitting>, Error> {
+    let now = app.now();
+    let Some((sitting, seen)) = look(app, token).await? else { return Ok(None) };
+    if now.since(seen) >= TOUCH_MS {
+        let tenant = sitting.login.tenant.as_ref().map_or("", |id| id.as_str());
+        let mut conn = app.db.begin().await?;
+        sitting::touch(&mut conn, tenant, &sitting.id, now).await?;
+        login::mark_seen(&mut conn, (tenant, &sitting.login.id), now).await?;
+        conn.commit().await?;
+    }
+    Ok(Some(sitting))
+}
+
+/// Who sits there, for a page that is only open: that is no sign of life. With when the last one was.
+pub async fn look(app: &App, token: &str) -> Result<Option<(Sitting, UnixMs)>, Error> {
     let (id, now) = (sha256_hex(token), app.now());
     let found = {
         let mut conn = app.db.read().await?;
@@ -143,14 +164,8 @@ pub async fn of(app: &App, token: &str) -> Result<Option<Sitting>, Error> {
     if person.off_at.is_some() || rules::is_over(UnixMs(row.created_at), seen, now) {
         return Ok(None);
     }
-    if now.since(seen) >= TOUCH_MS {
-        let mut conn = app.db.begin().await?;
-        sitting::touch(&mut conn, &row.tenant_id, &id, now).await?;
-        login::mark_seen(&mut conn, person.whose(), now).await?;
-        conn.commit().await?;
-    }
     let key = app.keys.platform(now).await?;
-    Ok(Some(Sitting { id, login: logins::person(&key, &person)? }))
+    Ok(Some((Sitting { id, login: logins::person(&key, &person)? }, seen)))
 }
 
 /// Signs out.

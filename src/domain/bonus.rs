@@ -224,14 +224,14 @@ pub fn settle(
     let nothing = |client: &ClientKey| Standing { client: client.clone(), accrued: 0, spent: 0, rate: None };
     let newcomer = holder.filter(|holder| standings.iter().all(|s| s.client != **holder)).map(nothing);
     let spent: i64 = standings.iter().map(|s| s.spent).sum();
+    // Whoever has it by now: the visit earned by one rate, and keeps it when it turns out to be somebody else's.
+    let accrued: i64 = standings.iter().map(|s| s.accrued).sum();
+    let earned_by = standings.iter().filter(|s| s.accrued > 0).find_map(|s| s.rate);
+    let rate = earned_by.unwrap_or(programme.rate);
     let mut due = Vec::new();
     for standing in standings.iter().chain(&newcomer) {
         let is_holder = Some(&standing.client) == holder;
-        let rate = standing.rate.filter(|_| standing.accrued > 0).unwrap_or(programme.rate);
-        let target = match is_holder {
-            true => earned(programme, visit, rate, spent, standing.accrued),
-            false => 0,
-        };
+        let target = if is_holder { earned(programme, visit, rate, spent, accrued) } else { 0 };
         let more = target - standing.accrued;
         let kind = if more > 0 { Kind::Accrue } else { Kind::Reverse };
         due.extend(

@@ -95,6 +95,13 @@ fn a_visit_keeps_the_percentage_it_earned_by() {
     assert_eq!(ledger.balance(&anna), 0);
     ledger.look(&programme(20), &visit(Status::Completed, 1000), Some(&anna));
     assert_eq!(ledger.balance(&anna), 20_000, "completed anew, by what holds now");
+    // Whose it was is corrected afterwards: what it earned goes over as it is.
+    let olga = client("olga");
+    ledger.look(&programme(0), &visit(Status::Completed, 1000), Some(&olga));
+    assert_eq!((ledger.balance(&anna), ledger.balance(&olga)), (0, 20_000), "switched off meanwhile");
+    let late = Programme { since: NaiveDate::from_ymd_opt(2026, 4, 1), ..programme(5) };
+    ledger.look(&late, &visit(Status::Completed, 1000), Some(&anna));
+    assert_eq!((ledger.balance(&anna), ledger.balance(&olga)), (20_000, 0), "and begun anew since");
 }
 
 #[test]

@@ -47,6 +47,19 @@ impl Role {
         self != Self::Receptionist
     }
 
+    /// Whether this one has clients before them: spends their bonuses, and says whose a record is. An operator sees no names, so
+    /// could not know.
+    #[must_use]
+    pub fn serves_clients(self) -> bool {
+        self != Self::Operator
+    }
+
+    /// Whether this one may have the journal read.
+    #[must_use]
+    pub fn may_sync(self) -> bool {
+        self != Self::Receptionist
+    }
+
     #[must_use]
     pub fn eye(self) -> Eye {
         match self {
@@ -150,6 +163,12 @@ mod tests {
         for role in Role::ALL {
             assert_eq!(Role::parse(role.as_str()), Some(role));
             assert_eq!(role.eye() == Eye::Operator, role == Role::Operator);
+            assert_eq!(
+                role.serves_clients(),
+                role.eye() == Eye::Salon,
+                "who does not see clients does not serve them"
+            );
+            assert_eq!(role.may_sync(), role != Role::Receptionist);
         }
     }
 

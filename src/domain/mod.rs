@@ -1,6 +1,7 @@
 //! Rules and words: pure values and functions, no I/O, nothing async.
 
 pub mod alert;
+pub mod amount;
 pub mod bonus;
 pub mod books;
 pub mod breaker;

@@ -31,7 +31,11 @@ impl AppDoor {
             loop {
                 match news.recv().await {
                     // Nobody listening is the usual case: no page is open.
-                    Ok(Heard::Of(tenant, news)) => drop(out.send(change(tenant, news))),
+                    Ok(Heard::Of(tenant, news)) => {
+                        if let Some(change) = change(tenant, news) {
+                            let _ = out.send(change);
+                        }
+                    }
                     Ok(Heard::Anything) | Err(RecvError::Lagged(_)) => drop(out.send(Change::Anything)),
                     Err(RecvError::Closed) => return,
                 }
@@ -41,12 +45,14 @@ impl AppDoor {
     }
 }
 
-fn change(tenant: TenantId, news: News) -> Change {
-    match news {
+/// What a connect page may show of it; the desk hears the rest.
+fn change(tenant: TenantId, news: News) -> Option<Change> {
+    Some(match news {
         News::View => Change::View(tenant),
         News::Connected { phone, name } => Change::Event(tenant, LiveEvent::Connected { phone, name }),
         News::Activated { redirect_url } => Change::Event(tenant, LiveEvent::Activated { redirect_url }),
-    }
+        News::Sync(_) => return None,
+    })
 }
 
 #[async_trait]

@@ -306,13 +306,13 @@ fn sent(result: Result<(), socketioxide::SendError>) {
     }
 }
 
-fn sent_out(result: Result<(), socketioxide::SocketError>) {
+pub(super) fn sent_out(result: Result<(), socketioxide::SocketError>) {
     if let Err(error) = result {
         tracing::debug!(%error, "a page was gone before it was shown out");
     }
 }
 
-fn reached(result: Result<(), socketioxide::BroadcastError>) {
+pub(super) fn reached(result: Result<(), socketioxide::BroadcastError>) {
     if let Err(error) = result {
         tracing::debug!(%error, "some page was not reached");
     }

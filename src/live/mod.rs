@@ -1,4 +1,4 @@
-//! The live channel: socket.io under `/whatsapp`. It tells open connect pages what the server knows, and takes what is pressed.
+//! The live channel: socket.io under `/whatsapp` (and, for the desk, [`desk`]). It tells open connect pages what the server knows, and takes what is pressed.
 //! It decides nothing: everything it knows comes through [`ConnectDoor`].
 //!
 //! In: `request-qr`, `request-code {phone}`, `cancel`, `confirm-number`, `use-for-both`, `relink`, `try-again`, `send-trial`;
@@ -9,6 +9,7 @@
 //! with `state`. Moments that may pass between two views (`connected`, `activated`, `error`) come as [`LiveEvent`]s. A client may
 //! hear one of them twice, after a reconnect; never a different one.
 
+pub mod desk;
 pub mod door;
 mod hub;
 mod seats;

@@ -1,6 +1,6 @@
 //! Records as the salon's books see them: which are still to be kept, whose they are, and which nobody's.
 
-use sqlx::FromRow;
+use sqlx::{FromRow, QueryBuilder};
 
 use super::db::{Conn, on};
 use super::error::Error;
@@ -18,8 +18,11 @@ const KEEP: &str = "UPDATE record SET status = $3, price = $4, minutes = $5, cli
 const SETTLE: &str = "UPDATE record SET client_id = $3, matched = $4, candidates = '', books_due = TRUE WHERE tenant_id = $1 AND record_id = $2";
 const MAKE_DUE: &str = "UPDATE record SET books_due = TRUE WHERE tenant_id = $1 AND record_id = $2";
 const LIST_UNMATCHED: &str = "SELECT * FROM record WHERE tenant_id = $1 AND matched IN ('ambiguous', 'no_contact') \
-     AND record_id > $2 ORDER BY record_id LIMIT $3";
+     AND status <> 'cancelled' AND record_id > $2 ORDER BY record_id LIMIT $3";
 const LIST_OF_CLIENT: &str = "SELECT * FROM record WHERE tenant_id = $1 AND client_id = $2 ORDER BY COALESCE(starts_at, 0) DESC, record_id DESC LIMIT $3";
+/// Lists go through [`QueryBuilder`]; this is the form for one.
+const LAST_VISITS: &str = "SELECT client_id, MAX(starts_at) FROM record WHERE tenant_id = $1 AND starts_at <= $2 \
+     AND status IN ('pending', 'confirmed', 'completed') AND client_id IN ($3) GROUP BY client_id";
 /// Across tenants on purpose: salons with records that are due and no job that would keep them. Of one whose key was destroyed
 /// nothing can be read any more.
 const LIST_SILENT: &str = "SELECT t.id FROM tenant AS t WHERE t.data_key <> '' \
@@ -27,7 +30,7 @@ const LIST_SILENT: &str = "SELECT t.id FROM tenant AS t WHERE t.data_key <> '' \
      AND NOT EXISTS (SELECT 1 FROM job WHERE kind = $1 AND subject = t.id AND state IN ('ready', 'leased', 'parked')) LIMIT $2";
 
 pub const SQL: &[&str] =
-    &[TAKE_DUE, FIND, KEEP, SETTLE, MAKE_DUE, LIST_UNMATCHED, LIST_OF_CLIENT, LIST_SILENT];
+    &[TAKE_DUE, FIND, KEEP, SETTLE, MAKE_DUE, LIST_UNMATCHED, LIST_OF_CLIENT, LAST_VISITS, LIST_SILENT];
 
 /// A record's row as the books know it; `body` is sealed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -119,15 +122,15 @@ pub async fn keep(conn: &mut Conn, tenant: &TenantId, row: &BookRow) -> Result<(
     Ok(())
 }
 
-/// A person's word whose a record is; it is to be kept anew. `false` when there is no such record.
+/// A person's word whose a record is, or that it is nobody's; it is to be kept anew. `false` when there is no such record.
 pub async fn settle(
     conn: &mut Conn,
     tenant: &TenantId,
     id: RecordId,
-    client: &ClientKey,
+    client: Option<&ClientKey>,
     matched: &str,
 ) -> Result<bool, Error> {
-    let settled = on!(conn, c => sqlx::query(SETTLE).bind(tenant.as_str()).bind(id.0).bind(client.as_str()).bind(matched)
+    let settled = on!(conn, c => sqlx::query(SETTLE).bind(tenant.as_str()).bind(id.0).bind(client.map(ClientKey::as_str)).bind(matched)
         .execute(c).await.map(|done| done.rows_affected()))?;
     Ok(settled == 1)
 }
@@ -139,7 +142,7 @@ pub async fn make_due(conn: &mut Conn, tenant: &TenantId, id: RecordId) -> Resul
     Ok(made == 1)
 }
 
-/// Records that have a client, and nobody knows which: a person is to say.
+/// Records that have a client, and nobody knows which: a person is to say. Of one that is off nobody needs to know.
 pub async fn list_unmatched(
     conn: &mut Conn,
     tenant: &TenantId,
@@ -160,6 +163,32 @@ pub async fn list_of_client(
     let raw: Vec<Raw> = on!(conn, c => sqlx::query_as(LIST_OF_CLIENT).bind(tenant.as_str()).bind(client.as_str()).bind(limit)
         .fetch_all(c).await)?;
     Ok(rows(raw))
+}
+
+/// When each of these clients was last there; whoever never was is left out.
+pub async fn last_visits(
+    conn: &mut Conn,
+    tenant: &TenantId,
+    clients: &[ClientKey],
+    now: UnixMs,
+) -> Result<Vec<(ClientKey, UnixMs)>, Error> {
+    if clients.is_empty() {
+        return Ok(Vec::new());
+    }
+    let (head, tail) = LAST_VISITS.split_once("$1").unwrap_or_default();
+    let (middle, tail) = tail.split_once("$2").unwrap_or_default();
+    let (last, tail) = tail.split_once("$3").unwrap_or_default();
+    let rows: Vec<(String, i64)> = on!(conn, c => {
+        let mut query = QueryBuilder::new(head);
+        query.push_bind(tenant.as_str()).push(middle).push_bind(now.0).push(last);
+        let mut list = query.separated(", ");
+        for client in clients {
+            list.push_bind(client.as_str());
+        }
+        query.push(tail);
+        query.build_query_as().persistent(false).fetch_all(c).await
+    })?;
+    Ok(rows.into_iter().map(|(id, at)| (ClientKey::from_stored(id), UnixMs(at))).collect())
 }
 
 /// Salons whose records are due though no job of `kind` waits or runs.

@@ -12,6 +12,7 @@ both!(
     the_last_whole_payload_stays_when_a_part_comes,
     what_a_person_is_to_settle_is_listed_a_page_at_a_time,
     a_clients_records_are_listed_the_latest_visit_first,
+    of_many_clients_the_last_visit_is_told,
     a_salon_whose_records_are_due_and_has_no_bell_is_found,
     nobody_sees_the_books_of_another_salon,
 );
@@ -96,11 +97,14 @@ async fn what_the_books_say_stands_when_the_record_is_written_again(db: Db) {
     let cleared = BookRow { client: None, candidates: vec![], card: None, cancelled_at: None, ..kept };
     done!(db, c => keep(c, &iris, &cleared));
     assert_eq!(get(&db, &iris, 1).await, cleared);
-    assert!(done!(db, c => settle(c, &iris, RecordId(1), &anna(), "person")));
-    assert!(!done!(db, c => settle(c, &iris, RecordId(2), &anna(), "person")));
+    assert!(done!(db, c => settle(c, &iris, RecordId(1), Some(&anna()), "person")));
+    assert!(!done!(db, c => settle(c, &iris, RecordId(2), Some(&anna()), "person")));
     let settled = get(&db, &iris, 1).await;
     assert_eq!((settled.client, settled.matched.as_str()), (Some(anna()), "person"));
     assert_eq!(take(&db, &iris, 9).await, [1], "its bonuses follow");
+    assert!(done!(db, c => settle(c, &iris, RecordId(1), None, "person")));
+    let settled = get(&db, &iris, 1).await;
+    assert_eq!((settled.client, settled.matched.as_str()), (None, "person"), "somebody says: nobody's");
 }
 
 async fn a_record_written_while_it_is_taken_stays_due(db: Db) {
@@ -139,6 +143,13 @@ async fn what_a_person_is_to_settle_is_listed_a_page_at_a_time(db: Db) {
         let row = BookRow { matched: matched.to_owned(), ..get(&db, &iris, number).await };
         done!(db, c => keep(c, &iris, &row));
     }
+    write(&db, &iris, &[7]).await;
+    let off = BookRow {
+        matched: "ambiguous".to_owned(),
+        status: Some(Status::Cancelled),
+        ..get(&db, &iris, 7).await
+    };
+    done!(db, c => keep(c, &iris, &off));
     let (mut after, mut pages) = (RecordId(i64::MIN), Vec::new());
     loop {
         let page = seen!(db, c => list_unmatched(c, &iris, after, 2));
@@ -154,11 +165,34 @@ async fn a_clients_records_are_listed_the_latest_visit_first(db: Db) {
     write(&db, &iris, &[1, 3, 2, 4]).await;
     done!(db, c => record::upsert(c, &iris, RecordWrite { starts_at: None, ..visit(5) }, NOW));
     for number in [1, 2, 3, 5] {
-        done!(db, c => settle(c, &iris, RecordId(number), &anna(), "person"));
+        done!(db, c => settle(c, &iris, RecordId(number), Some(&anna()), "person"));
     }
     let listed = |rows: Vec<BookRow>| rows.into_iter().map(|row| row.id.0).collect::<Vec<_>>();
     assert_eq!(listed(seen!(db, c => list_of_client(c, &iris, &anna(), 9))), [3, 2, 1, 5]);
     assert_eq!(listed(seen!(db, c => list_of_client(c, &iris, &anna(), 2))), [3, 2]);
+}
+
+async fn of_many_clients_the_last_visit_is_told(db: Db) {
+    let (iris, rose) = (salon(&db).await, salon(&db).await);
+    let olga = ClientKey::from_stored("cli_olga".to_owned());
+    write(&db, &iris, &[1, 2, 3, 4, 5]).await;
+    write(&db, &rose, &[4]).await;
+    for (number, client, status) in [
+        (1, &anna(), Status::Completed),
+        (2, &anna(), Status::Confirmed),
+        (3, &anna(), Status::NoShow),
+        (4, &anna(), Status::Cancelled),
+        (5, &anna(), Status::Completed),
+    ] {
+        let row =
+            BookRow { client: Some(client.clone()), status: Some(status), ..get(&db, &iris, number).await };
+        done!(db, c => keep(c, &iris, &row));
+    }
+    let both = [anna(), olga];
+    let seen = seen!(db, c => last_visits(c, &iris, &both, NOW.plus_secs(4)));
+    assert_eq!(seen, [(anna(), NOW.plus_secs(2))], "neither what is off nor what is still to come");
+    assert_eq!(seen!(db, c => last_visits(c, &rose, &both, NOW.plus_secs(9))), []);
+    assert_eq!(seen!(db, c => last_visits(c, &iris, &[], NOW)), []);
 }
 
 async fn a_salon_whose_records_are_due_and_has_no_bell_is_found(db: Db) {
@@ -187,7 +221,7 @@ async fn nobody_sees_the_books_of_another_salon(db: Db) {
     write(&db, &iris, &[1]).await;
     assert_eq!(take(&db, &rose, 9).await, [0; 0]);
     assert!(seen!(db, c => find(c, &rose, RecordId(1))).is_none());
-    assert!(!done!(db, c => settle(c, &rose, RecordId(1), &anna(), "person")));
+    assert!(!done!(db, c => settle(c, &rose, RecordId(1), Some(&anna()), "person")));
     assert!(!done!(db, c => make_due(c, &rose, RecordId(1))));
     let foreign = BookRow { matched: "ambiguous".to_owned(), ..get(&db, &iris, 1).await };
     done!(db, c => keep(c, &rose, &foreign));

@@ -13,11 +13,12 @@ const INSERT: &str = "INSERT INTO client (tenant_id, id, card_id, code, email, p
 const UPDATE: &str = "UPDATE client SET card_id = $3, code = $4, email = $5, phone = $6, phone_tail = $7, body = $8, \
      gone_at = NULL, updated_at = $9 WHERE tenant_id = $1 AND id = $2";
 const FIND: &str = "SELECT * FROM client WHERE tenant_id = $1 AND id = $2";
-/// One arm for each sign, so that each finds its index.
+/// One arm for each sign, so that each finds its index; and a bound for each, so that a number or an address that a whole salon
+/// writes for "none" crowds out neither a code nor a card.
 const LIST_NAMED: &str = "SELECT * FROM client WHERE tenant_id = $1 AND code = $2 \
-     UNION SELECT * FROM client WHERE tenant_id = $1 AND email = $3 \
-     UNION SELECT * FROM client WHERE tenant_id = $1 AND phone_tail = $4 \
-     UNION SELECT * FROM client WHERE tenant_id = $1 AND card_id = $5 LIMIT 50";
+     UNION SELECT * FROM (SELECT * FROM client WHERE tenant_id = $1 AND email = $3 ORDER BY id LIMIT 50) AS by_email \
+     UNION SELECT * FROM (SELECT * FROM client WHERE tenant_id = $1 AND phone_tail = $4 ORDER BY id LIMIT 50) AS by_phone \
+     UNION SELECT * FROM client WHERE tenant_id = $1 AND card_id = $5";
 const LIST: &str = "SELECT * FROM client WHERE tenant_id = $1 AND id > $2 ORDER BY id LIMIT $3";
 const LIST_BY_WORD: &str = "SELECT c.* FROM client_word AS w JOIN client AS c ON c.tenant_id = w.tenant_id AND c.id = w.client_id \
      WHERE w.tenant_id = $1 AND w.word = $2 AND w.client_id > $3 ORDER BY w.client_id LIMIT $4";

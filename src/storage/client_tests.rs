@@ -4,6 +4,7 @@ use crate::storage::kit::{NOW, both, done, salon, seen};
 
 both!(
     a_client_is_kept_and_found_by_each_of_their_signs,
+    a_number_that_many_share_hides_neither_a_code_nor_a_card,
     a_code_and_a_card_are_one_clients_of_a_salon,
     what_is_learnt_of_a_client_takes_the_place_of_what_was_known,
     names_are_found_by_hashed_beginnings_a_page_at_a_time,
@@ -76,6 +77,21 @@ async fn a_client_is_kept_and_found_by_each_of_their_signs(db: Db) {
     let both = HashedSigns { phone_tail: some("tail of anna"), ..none() };
     assert_eq!(named(&db, &iris, both, Some(5)).await, [anna.id, olga.id]);
     assert!(seen!(db, c => find(c, &iris, &id(99))).is_none());
+}
+
+async fn a_number_that_many_share_hides_neither_a_code_nor_a_card(db: Db) {
+    let iris = salon(&db).await;
+    let shared = HashedSigns { email: some("none"), phone_tail: some("zeros"), ..HashedSigns::default() };
+    for number in 1..=60 {
+        done!(db, c => insert(c, &iris, &ClientRow { signs: shared.clone(), ..stranger(number) }));
+    }
+    let coded = HashedSigns { code: some("code of anna"), ..HashedSigns::default() };
+    done!(db, c => insert(c, &iris, &ClientRow { signs: coded, ..stranger(70) }));
+    done!(db, c => insert(c, &iris, &ClientRow { card: Some(ClientId(5)), ..stranger(71) }));
+    let asked = HashedSigns { code: some("code of anna"), ..shared };
+    let found = named(&db, &iris, asked, Some(5)).await;
+    assert!(found.contains(&id(70)) && found.contains(&id(71)), "{found:?}");
+    assert_eq!(found.len(), 52, "and no more of the others than a bound");
 }
 
 async fn a_code_and_a_card_are_one_clients_of_a_salon(db: Db) {

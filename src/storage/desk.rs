@@ -18,8 +18,10 @@ const COMPANIES: &str = "WITH page AS (SELECT id, salon_id, state, title, addres
      (SELECT CAST(COUNT(*) AS BIGINT) FROM inbox WHERE tenant_id = page.id AND absorbed_at IS NULL) AS waiting_hooks, \
      (SELECT CAST(COUNT(*) AS BIGINT) FROM job WHERE tenant_id = page.id AND state = 'parked') AS parked, \
      (SELECT CAST(COUNT(*) AS BIGINT) FROM outbox WHERE tenant_id = page.id AND state = 'uncertain') AS uncertain, \
-     (SELECT CAST(COUNT(*) AS BIGINT) FROM outbox WHERE tenant_id = page.id AND state = 'expired' AND updated_at > $4) AS dropped \
-     FROM page LEFT JOIN wa_session AS s ON s.tenant_id = page.id LEFT JOIN pace AS p ON p.tenant_id = page.id \
+     (SELECT CAST(COUNT(*) AS BIGINT) FROM outbox WHERE tenant_id = page.id AND state = 'expired' AND updated_at > $4) AS dropped, \
+     (SELECT error FROM sync_run WHERE tenant_id = page.id AND kind = 'records' AND finished_at IS NOT NULL ORDER BY id DESC LIMIT 1) \
+     AS sync_error, h.outcome AS hook_check FROM page LEFT JOIN hook_check AS h ON h.tenant_id = page.id \
+     LEFT JOIN wa_session AS s ON s.tenant_id = page.id LEFT JOIN pace AS p ON p.tenant_id = page.id \
      ORDER BY page.title, page.id";
 /// With each record its last message, and its last decision.
 const AHEAD: &str = "SELECT r.record_id, r.starts_at, r.deleted, r.body, o.kind, o.state, o.ticks, d.verb FROM record AS r \
@@ -50,6 +52,9 @@ pub struct CompanyRow {
     pub parked: i64,
     pub uncertain: i64,
     pub dropped: i64,
+    /// What broke off the last reading of the journal; '' where it ended well.
+    pub sync_error: Option<String>,
+    pub hook_check: Option<String>,
 }
 
 /// A record with what became of it; `body` is sealed.

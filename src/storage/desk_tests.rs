@@ -1,12 +1,13 @@
 use super::*;
 use crate::domain::message::MessageKind;
+use crate::domain::sync::{HookCheck, SyncKind};
 use crate::kernel::id::JobId;
 use crate::storage::decision::{self, NewDecision};
 use crate::storage::job::{self, NewJob};
 use crate::storage::kit::{NOW, both, claim, done, new_tenant, salon, seen};
 use crate::storage::outbox::{self, NewOutbox};
 use crate::storage::record::{self, RecordWrite};
-use crate::storage::{Db, pace, tenant, wa_session};
+use crate::storage::{Db, hook_check, pace, sync_run, tenant, wa_session};
 
 both!(
     companies_are_turned_by_name_and_say_how_they_stand,
@@ -84,6 +85,23 @@ async fn companies_are_turned_by_name_and_say_how_they_stand(db: Db) {
     assert_eq!((row.session.as_str(), row.address.is_empty()), ("online", false));
     assert_eq!((row.waiting_hooks, row.parked, row.uncertain, row.dropped), (0, 1, 1, 1));
     assert_eq!((row.locked_until_at, row.rests_until_at), (Some(NOW.0 + 60_000), None));
+    assert_eq!(
+        (row.sync_error.as_deref(), row.hook_check.as_deref()),
+        (None, None),
+        "never read, never looked at"
+    );
+    for (kind, ends) in
+        [(SyncKind::Records, ""), (SyncKind::Records, "licence"), (SyncKind::Catalog, "weather")]
+    {
+        done!(db, c => sync_run::open(c, gamma, kind, false, NOW));
+        let run = seen!(db, c => sync_run::find_open(c, gamma, kind)).expect("open");
+        done!(db, c => sync_run::finish(c, gamma, &run.id, ends, NOW));
+    }
+    done!(db, c => sync_run::open(c, gamma, SyncKind::Records, false, NOW));
+    done!(db, c => hook_check::set(c, gamma, HookCheck::Full, NOW));
+    let rows = seen!(db, c => list_companies(c, ("Beta", "zzzz"), NOW, 9));
+    let said = (rows[0].sync_error.as_deref(), rows[0].hook_check.as_deref());
+    assert_eq!(said, (Some("licence"), Some("full")), "of the journal, the last that ended");
     let rows = seen!(db, c => list_companies(c, ("", ""), NOW, 1));
     assert_eq!((rows[0].session.as_str(), rows[0].uncertain, rows[0].parked), ("unpaired", 0, 0));
     let rows = seen!(db, c => list_companies(c, ("Beta", "zzzz"), NOW, 9));

@@ -3,6 +3,7 @@
 //! Every statement that touches a tenant's rows says so (`tenant_id = $n`); `tests/it/tidy.rs` holds that.
 
 pub mod alert;
+pub mod api_key;
 pub mod books;
 pub mod catalog;
 pub mod catalog_now;

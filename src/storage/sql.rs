@@ -10,6 +10,7 @@ use super::error::Error;
 pub fn all() -> Vec<(&'static str, &'static str)> {
     let files: &[(&str, &[&'static str])] = &[
         ("alert", super::alert::SQL),
+        ("api_key", super::api_key::SQL),
         ("tenant", super::tenant::SQL),
         ("books", super::books::SQL),
         ("catalog", super::catalog::SQL),

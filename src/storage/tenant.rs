@@ -24,10 +24,10 @@ const SET_STATE: &str = "UPDATE tenant SET state = $3, state_since_at = $4, upda
      activated_at = CASE WHEN $3 = 'active' AND activated_at IS NULL THEN $4 ELSE activated_at END \
      WHERE id = $1 AND state = $2";
 const SET_KEYS: &str = "UPDATE tenant SET data_key = $2, api_key = $3, hook_key = $4, hook_key_hash = $5, owner = $6, \
-     activated_at = NULL, number_confirmed_at = NULL, hook_key_before = '', gone_at = NULL, updated_at = $7 WHERE id = $1";
+     api_key_hash = '', activated_at = NULL, number_confirmed_at = NULL, hook_key_before = '', gone_at = NULL, updated_at = $7 WHERE id = $1";
 /// What the key sealed is gone with it; the address answers no more. A salon that came back meanwhile has another key.
-const DESTROY_KEYS: &str = "UPDATE tenant SET data_key = '', api_key = '', hook_key = '', hook_key_hash = id, hook_key_before = '', \
-     owner = '', updated_at = $2 WHERE id = $1 AND state = 'uninstalled' AND data_key = $3";
+const DESTROY_KEYS: &str = "UPDATE tenant SET data_key = '', api_key = '', api_key_hash = '', hook_key = '', hook_key_hash = id, \
+     hook_key_before = '', owner = '', updated_at = $2 WHERE id = $1 AND state = 'uninstalled' AND data_key = $3";
 const SET_HOOK_KEY: &str = "UPDATE tenant SET hook_key = $2, hook_key_before = hook_key_hash, hook_key_hash = $3, updated_at = $4 \
      WHERE id = $1";
 const DROP_HOOK_KEY_BEFORE: &str = "UPDATE tenant SET hook_key_before = '' WHERE id = $1";

@@ -38,6 +38,7 @@ assets! {
     "css/timeline.css" => CSS,
     "js/socket.js" => JS,
     "js/connect.js" => JS,
+    "js/syncs.js" => JS,
     "icon.svg" => "image/svg+xml",
 }
 

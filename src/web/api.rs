@@ -103,3 +103,12 @@ pub(super) async fn admit_as(
         Err(app::Error::NotFound)
     }
 }
+
+/// The company whose API key the caller has shown; `None` when it is nobody's, the operator's token for one.
+pub(super) async fn of_key(state: &WebState, headers: &HeaderMap) -> Result<Option<TenantId>, app::Error> {
+    let given = header(headers, "authorization");
+    match given.strip_prefix("Bearer ") {
+        Some(key) if !key.is_empty() => hook_key::company_of(&state.app, key).await,
+        _ => Ok(None),
+    }
+}

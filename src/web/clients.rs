@@ -14,7 +14,8 @@ use super::error;
 use super::openapi::{COMPANY, Problem};
 use super::state::{Visit, WebState};
 use crate::app::bonuses::{self, Spend, Spender, Spent};
-use crate::app::clients::{self, Client, Search, Unmatched};
+use crate::app::clients::{self, Client, Search};
+use crate::app::unsettled::{self, Unmatched};
 use crate::app::{self, books};
 use crate::domain::books::Status;
 use crate::domain::code::Code;
@@ -185,7 +186,7 @@ pub async fn unmatched(
     let result = async {
         let (tenant, eye) = admit_as(&state, &id, &headers).await?;
         let after = wanted.after(|text| text.parse().ok().map(RecordId))?;
-        let (list, next) = clients::unmatched(&state.app, &tenant, eye, (after, wanted.limit())).await?;
+        let (list, next) = unsettled::list(&state.app, &tenant, eye, (after, wanted.limit())).await?;
         let list: Vec<_> = list.iter().map(unmatched_json).collect();
         Ok(json!({"records": list, "next": next.map(|id| id.to_string())}))
     };
@@ -356,7 +357,7 @@ fn unmatched_json(unmatched: &Unmatched) -> Value {
     let mut body = record_json(&unmatched.record);
     body["name"] = json!(unmatched.name);
     body["phone"] = json!(unmatched.phone);
-    body["candidates"] = unmatched.candidates.iter().map(client_json).collect();
+    body["candidates"] = unmatched.candidates.iter().map(|(client, _)| client_json(client)).collect();
     body
 }
 

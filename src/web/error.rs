@@ -18,7 +18,7 @@ pub fn status(error: &app::Error) -> StatusCode {
     match error {
         app::Error::Rejected(
             "already_linked" | "not_installed" | "not_uncertain" | "not_active" | "key_was_used"
-            | "email_taken",
+            | "email_taken" | "visit_cancelled" | "already_settled",
         ) => StatusCode::CONFLICT,
         app::Error::Rejected("foreign_company" | "not_the_owner" | "not_allowed") => StatusCode::FORBIDDEN,
         app::Error::Rejected(_) => StatusCode::BAD_REQUEST,

@@ -21,8 +21,9 @@ const MOST_BYTES: usize = 1 << 20;
 pub fn router(app: Arc<App>, settings: WebSettings) -> Router {
     let framing = security_headers::Framing::by(&settings.frame_ancestors);
     let door = live::door::AppDoor::new(app.clone(), &settings.marketplace_url);
-    let (sockets, _, pump) = live::layer(Arc::new(door));
+    let (sockets, io, pump) = live::layer(Arc::new(door));
     tokio::spawn(pump);
+    tokio::spawn(live::desk::open(&io, app.clone()));
     let state = WebState { app, settings: Arc::new(settings) };
     Router::new()
         // the owner's browser
@@ -83,6 +84,13 @@ pub fn router(app: Arc<App>, settings: WebSettings) -> Router {
         .route("/desk/companies/{id}/records/{record_id}/settle", post(desk::records::settle))
         .route("/desk/companies/{id}/messages", get(desk::messages::index))
         .route("/desk/companies/{id}/messages/{message_id}/settle", post(desk::messages::settle))
+        .route("/desk/companies/{id}/clients", get(desk::clients::index))
+        .route("/desk/companies/{id}/clients/{client_id}", get(desk::clients::show))
+        .route("/desk/companies/{id}/spend", post(desk::spend::ask))
+        .route("/desk/companies/{id}/spend/confirm", post(desk::spend::confirm))
+        .route("/desk/companies/{id}/unmatched", get(desk::unmatched::index))
+        .route("/desk/companies/{id}/unmatched/{record_id}", post(desk::unmatched::settle))
+        .route("/desk/companies/{id}/syncs", get(desk::syncs::index).post(desk::syncs::start))
         .route("/desk/companies/{id}/team", get(desk::team::index).post(desk::team::invite))
         .route("/desk/companies/{id}/team/{login_id}/link", post(desk::team::renew))
         .route("/desk/companies/{id}/team/{login_id}/off", post(desk::team::switch_off))

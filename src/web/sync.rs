@@ -9,12 +9,13 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use utoipa::{IntoParams, ToSchema};
 
-use super::api::admit;
+use super::api::{admit, of_key};
 use super::error;
 use super::openapi::{COMPANY, Problem};
 use super::state::{Visit, WebState};
+use crate::app::sync::said;
 use crate::app::{self, sync};
-use crate::domain::sync::{SyncKind, SyncRun, Trouble};
+use crate::domain::sync::SyncKind;
 use crate::kernel::id::SyncId;
 
 /// Runs in an answer when nothing is said of it, and at most.
@@ -57,7 +58,8 @@ pub struct Whose {
     company_id: Option<String>,
 }
 
-/// `company_id` in the body or in the query: the address our founding document has.
+/// The address our founding document has. `company_id` stands in the body or in the query; without it the company is the one whose
+/// key it is.
 #[utoipa::path(
     post,
     path = "/api/v1/yclients/sync-bookings",
@@ -80,7 +82,10 @@ pub async fn start_bookings(
 ) -> Response {
     let result = async {
         let wish = Wish::read(&body)?;
-        let id = wish.company_id.or(whose.company_id).ok_or(app::Error::Rejected("no_company"))?;
+        let id = match wish.company_id.or(whose.company_id) {
+            Some(id) => id,
+            None => of_key(&state, &headers).await?.ok_or(app::Error::Rejected("no_company"))?.to_string(),
+        };
         start(&state, &id, SyncKind::Records, &headers).await
     };
     answer(StatusCode::ACCEPTED, result.await, &visit)
@@ -116,7 +121,7 @@ pub async fn begin(
 async fn start(state: &WebState, id: &str, kind: SyncKind, headers: &HeaderMap) -> Result<Value, app::Error> {
     let tenant = admit(state, id, headers).await?;
     let run = sync::start(&state.app, &tenant, kind).await?;
-    let mut body = run_json(&run);
+    let mut body = said::json(&run);
     body["url"] = json!(format!("/api/v1/companies/{tenant}/syncs/{}", run.id));
     Ok(body)
 }
@@ -142,7 +147,7 @@ pub async fn show(
     let result = async {
         let tenant = admit(&state, &id, &headers).await?;
         let run = SyncId::parse(&run).ok_or(app::Error::NotFound)?;
-        Ok(run_json(&sync::find(&state.app, &tenant, &run).await?))
+        Ok(said::json(&sync::find(&state.app, &tenant, &run).await?))
     };
     answer(StatusCode::OK, result.await, &visit)
 }
@@ -182,36 +187,7 @@ pub async fn list(
         };
         let limit = turn.limit.unwrap_or(PAGE).clamp(1, MOST);
         let (runs, next) = sync::list(&state.app, &tenant, before.as_ref(), limit).await?;
-        Ok(json!({"syncs": runs.iter().map(run_json).collect::<Vec<_>>(), "next": next}))
+        Ok(json!({"syncs": runs.iter().map(said::json).collect::<Vec<_>>(), "next": next}))
     };
     answer(StatusCode::OK, result.await, &visit)
-}
-
-/// Instants are unix milliseconds.
-fn run_json(run: &SyncRun) -> Value {
-    let counts = &run.counts;
-    let trouble = Trouble::parse(&run.error);
-    let scope: Value = serde_json::from_str(&run.scope).unwrap_or_default();
-    json!({
-        "sync_id": run.id,
-        "kind": run.kind,
-        "state": run.state,
-        "by_hand": run.by_hand,
-        "scope": scope,
-        "created": counts.created,
-        "updated": counts.updated,
-        "unchanged": counts.unchanged,
-        "cancelled": counts.cancelled,
-        "healed": counts.healed,
-        "skipped": counts.skips(),
-        "skipped_why": counts.skipped,
-        "failed": counts.failed,
-        "own_ms": run.own_ms,
-        "attempts": run.attempts,
-        "error": trouble.map(|trouble| json!({"code": trouble, "what_to_do": trouble.sentence()})),
-        "asked_at": run.asked_at,
-        "began_at": run.began_at,
-        "moved_at": run.moved_at,
-        "finished_at": run.finished_at,
-    })
 }

@@ -15,7 +15,7 @@ const look = async (tab, name) => {
     const over = await tab.evaluate("document.documentElement.scrollWidth - innerWidth");
     assert.ok(over <= 0, `${name} at ${width}: ${over} px too wide`);
     // A finger needs room: what is pressed is 44 px high at least. Links inside a sentence are not meant.
-    const small = await tab.evaluate(`[...document.querySelectorAll("button, .button, .tabs a, input:not([type=hidden]), select, summary")]
+    const small = await tab.evaluate(`[...document.querySelectorAll("button, .button, .tabs a, input:not([type=hidden], [type=radio]), .pick label, select, summary")]
       .filter((it) => it.checkVisibility() && it.getBoundingClientRect().height < 43).map((it) => it.outerHTML.slice(0, 80))`);
     assert.deepEqual(small, [], `${name} at ${width}: too small to press`);
     if (width > 320) await tab.shoot(join(shots, `${name}.${width}.png`));
@@ -85,6 +85,57 @@ try {
   await enter(tab, "document.querySelector('.of-message')", "what failed");
   await look(tab, "35-failed");
 
+  // A client by the beginning of her name; her bonuses in two steps: what will happen, and that it happens.
+  await reach(tab, ".tabs a[href$='/clients']");
+  await enter(tab, "document.querySelectorAll('.of-client').length === 2", "the clients");
+  await look(tab, "44-clients");
+  await fill(tab, "#q", "анн");
+  await enter(tab, "document.querySelectorAll('.of-client').length === 1 && location.search.includes('q=')", "Anna is found");
+  await reach(tab, ".of-client");
+  await enter(tab, "document.querySelector('#amount')", "her page");
+  await look(tab, "45-client");
+  await fill(tab, "#amount", "500");
+  await enter(tab, "document.querySelector('.fault')", "there is not so much");
+  assert.match(await tab.evaluate("document.querySelector('.fault').innerText"), /не.больше 100/);
+  assert.ok(await tab.evaluate("document.activeElement.matches('#amount[aria-invalid]')"), "where to go on");
+  await look(tab, "45-client-refused");
+  await tab.evaluate("document.querySelector('#amount').select()");
+  await tab.type("30");
+  await enter(tab, "document.querySelector('input[name=once]')", "whether it is meant");
+  assert.match(await heading(tab), /^Списать 30 · Анна$/);
+  assert.ok(await tab.evaluate("document.activeElement.matches('.button.primary')"), "one key more");
+  await look(tab, "46-spend");
+  await enter(tab, "document.querySelector('.told[role=status]')", "spent");
+  assert.match(await tab.evaluate("document.querySelector('.told[role=status]').innerText"), /Списано 30\. Осталось 70\./);
+  await look(tab, "46-spent");
+
+  // Whose a record is, by arrows and the space bar.
+  await reach(tab, ".tabs a[href$='/clients']");
+  await enter(tab, "document.querySelector('.of-client')", "the clients again");
+  await reach(tab, ".tabs a[href$='/unmatched']");
+  await enter(tab, "document.querySelectorAll('.of-unmatched').length === 1", "what is nobody's");
+  await look(tab, "47-unmatched");
+  await reach(tab, ".pick input[type=radio]");
+  await tab.press("ArrowDown", "ArrowDown", 40);
+  assert.ok(await tab.evaluate("document.activeElement.checked && document.activeElement.value.startsWith('cli_')"), "the second of them");
+  await reach(tab, ".of-unmatched button");
+  await enter(tab, "!document.querySelector('.of-unmatched')", "it is somebody's");
+  await look(tab, "47-settled");
+
+  // The journal is read, and the page says by itself what came of it.
+  await reach(tab, ".tabs a[href$='/syncs']");
+  await enter(tab, "document.querySelector('[data-follow]')", "the log of the sync");
+  // Begun elsewhere: the open page shows it, and how it goes on, by itself.
+  await tab.evaluate(`(() => {
+    const form = document.querySelector("form[action$='/syncs']");
+    return fetch(form.action, { method: "POST", body: new URLSearchParams(new FormData(form)) }).then(() => true);
+  })()`);
+  await tab.until("/YClients не.ответил/.test(document.querySelector('#runs').innerText)", "a run and its trouble, without a reload", 20000);
+  assert.match(await tab.evaluate("document.querySelector('#announce').textContent"), /очереди|Идёт/, "it is said aloud");
+  await reach(tab, "form[action$='/syncs'] button");
+  await enter(tab, "document.querySelectorAll('#runs [data-run]').length === 1", "one at a time");
+  await look(tab, "48-syncs");
+
   await reach(tab, ".tabs a[href$='/team']");
   await enter(tab, "document.querySelector('#email')", "the team");
   await fill(tab, "#email", "oleg@iris.example");
@@ -107,6 +158,15 @@ try {
   await enter(tab, "document.querySelector('.of-record')", "the records in English");
   assert.equal(await heading(tab), "Bookings");
   await look(tab, "39-records-en");
+  for (const [path, title] of [["clients", "Clients"], ["unmatched", "Bookings of nobody"], ["syncs", "Sync"]]) {
+    await tab.open(`${await tab.evaluate("location.href.replace(/[^/]+$/, '')")}${path}`);
+    assert.equal(await heading(tab), title);
+    await look(tab, `49-${path}-en`);
+  }
+  await tab.open(`${await tab.evaluate("location.href.replace(/[^/]+$/, '')")}clients`);
+  await reach(tab, ".of-client");
+  await enter(tab, "document.querySelector('.of-posting')", "a client in English");
+  await look(tab, "49-client-en");
   await reach(tab, "form[action='/desk/sign-out'] button");
   await enter(tab, "location.pathname === '/desk/sign-in'", "signed out");
   await look(tab, "40-sign-in-en");

@@ -142,8 +142,16 @@ async fn desks_at_once(salon: Salon) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_spent_on_a_visit_is_bounded_earns_nothing_and_comes_back() {
-    let salon = Salon::generous().await;
+async fn what_is_spent_on_a_visit_is_bounded_earns_nothing_and_comes_back_on_sqlite() {
+    spent_on_a_visit(Salon::generous().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_spent_on_a_visit_is_bounded_earns_nothing_and_comes_back_on_postgres() {
+    spent_on_a_visit(Salon::generous_on_postgres().await).await;
+}
+
+async fn spent_on_a_visit(salon: Salon) {
     let done = |cost: i64| {
         json!({"attendance": 1, "date": demo_trip::visit_time(-1, 12), "datetime": null,
             "services": [{"id": 7_700_201, "title": "Маникюр", "cost": cost}]})
@@ -176,6 +184,10 @@ async fn what_is_spent_on_a_visit_is_bounded_earns_nothing_and_comes_back() {
     salon.hear(212, "delete", moved(1, true)).await;
     let anna = salon.client("+79000000001").await;
     assert_eq!((&anna["balance"], &anna["spent_bonuses"]), (&json!(1_000_000), &json!(0)));
+    let (status, refused) = salon.send(&path, wish(1, "d")).await;
+    assert_eq!((status, &refused["code"]), (409, &json!("visit_cancelled")), "it would come straight back");
+    let (status, again) = salon.send(&path, wish(40_000, "b")).await;
+    assert_eq!((status, &again["replayed"]), (200, &json!(true)), "what was answered stands");
     salon.world.stop().await;
 }
 

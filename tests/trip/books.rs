@@ -256,6 +256,8 @@ async fn the_clients_of_a_company_are_shown_to_nobody_else() {
     }
     let (_, seen) = salon.ask(crate::kit::OPERATOR, salon.company(&one)).await;
     assert_eq!((&seen["name"], &seen["email"], &seen["phone"]), (&json!(""), &json!(""), &json!("+7…01")));
+    let (status, refused) = salon.ask(crate::kit::OPERATOR, salon.company("/clients?q=anna")).await;
+    assert_eq!((status, &refused["code"]), (403, &json!("not_allowed")), "nor are names felt for");
     let (status, _) =
         salon.ask(&salon.api_key().await, salon.company("/clients/cli_00000000000000000000000000")).await;
     assert_eq!(status, 404);

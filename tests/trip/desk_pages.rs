@@ -1,11 +1,13 @@
 //! What the desk's pages show, to whom, and that nobody looks over a wall.
 
 use salonbridge::domain::message::OutboxState;
+use salonbridge::domain::record::Attendance;
 use salonbridge::domain::session::SessionState;
-use salonbridge::kernel::id::{LoginId, OutboxId, TenantId};
+use salonbridge::kernel::id::{ClientKey, LoginId, OutboxId, TenantId};
 use salonbridge::storage::{outbox, wa_session};
 
 use crate::browser::drive;
+use crate::desk_counter::{ANNA, generous};
 use crate::desk_kit::{Browser, Desk, NOW, PASSWORD};
 
 /// Every page and form of one company, as the router has them.
@@ -26,6 +28,15 @@ fn routes(
         ("GET", at("/messages")),
         ("GET", at("/messages?state=failed")),
         ("POST", at(&format!("/messages/{message}/settle"))),
+        ("GET", at("/clients")),
+        ("GET", at("/clients?q=DFJ23456")),
+        ("GET", at(&format!("/clients/{}", ClientKey::new(NOW)))),
+        ("POST", at("/spend")),
+        ("POST", at("/spend/confirm")),
+        ("GET", at("/unmatched")),
+        ("POST", at(&format!("/unmatched/{record}"))),
+        ("GET", at("/syncs")),
+        ("POST", at("/syncs")),
         ("GET", at("/team")),
         ("POST", at("/team")),
         ("POST", at(&format!("/team/{person}/link"))),
@@ -35,11 +46,16 @@ fn routes(
 
 /// Asks for it with a good form, whatever it is.
 async fn asked(browser: &Browser<'_>, method: &str, path: &str, message: &OutboxId) -> u16 {
+    let client = ClientKey::new(NOW);
     let fields = [
         ("message", message.as_str()),
         ("word", "sent"),
         ("email", "new@x.example"),
         ("role", "receptionist"),
+        ("client", client.as_str()),
+        ("amount", "100"),
+        ("once", "once"),
+        ("whose", "nobody"),
     ];
     match method {
         "GET" => browser.get(path).await.status,
@@ -232,13 +248,16 @@ async fn records_are_turned_page_by_page_both_ways() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn people_work_at_the_desk_in_a_browser_by_keyboard() {
-    let desk = Desk::start(salonbridge::boot::config::Env::new()).await;
+    let desk = Desk::start(generous()).await;
     let iris = desk.company(101, "Ирис на Садовой").await;
     desk.company(102, "Роза").await;
     desk.visit(&iris, 501, 2, OutboxState::Uncertain).await;
     desk.visit(&iris, 502, 4, OutboxState::Sent).await;
     desk.visit(&iris, 503, 26, OutboxState::Failed).await;
     desk.visit(&iris, 504, -30, OutboxState::Sent).await;
+    desk.booked(&iris, (505, -40), ANNA, Attendance::Arrived).await;
+    desk.booked(&iris, (506, -26), ANNA, Attendance::Waiting).await;
+    desk.doubtful(&iris, 513).await;
     desk.person("operator", "boss@salonbridge.test", None).await;
     let link = format!("{}{}", desk.url, desk.link("owner", "maria@iris.example", Some(&iris)).await);
     let told = [

@@ -6,10 +6,12 @@
 //! a salon's turn is. [`sweep`] rings for a salon that has none.
 
 mod page;
+pub mod said;
 mod trouble;
 
 use std::time::Instant;
 
+use super::bus::News;
 use super::error::Error;
 use super::{App, enqueue, tenants_of};
 use crate::domain::sync::{self as rules, Place, Scope, SyncKind, SyncRules, SyncRun, SyncState, Trouble};
@@ -32,6 +34,8 @@ const STILL_MS: i64 = 2 * 60_000;
 const DAY_MS: i64 = 24 * 3_600_000;
 /// How often a run asks again at once when YClients asks it to slow down.
 const MOST_SLOWED: usize = 3;
+/// How often a page is read again that gave way to others who held its records.
+const MOST_LOST: usize = 3;
 /// Salons looked at in one sweep.
 const SWEEP_BATCH: i64 = 5_000;
 
@@ -115,7 +119,7 @@ async fn read_all(app: &App, known: &Tenant, mut run: SyncRun) -> Result<(), Err
     let scope: Scope = serde_json::from_str(&run.scope)?;
     let mut place: Place =
         if run.place.is_empty() { Place::default() } else { serde_json::from_str(&run.place)? };
-    let mut slowed = 0;
+    let (mut slowed, mut lost) = (0, 0);
     loop {
         let (before, step) = (place.clone(), place.next());
         let list = match crm.records(known.salon_id, &scope, step.page, step.count).await {
@@ -133,14 +137,29 @@ async fn read_all(app: &App, known: &Tenant, mut run: SyncRun) -> Result<(), Err
             tracing::info!(tenant.id = %id, sync.id = %run.id, "the journal shifted while it was read; a step back");
             continue;
         }
-        let page = page::Page { known, key: &key, rows: list.rows, before, start: step.start(), began };
-        let taken = page::take(app, &run, page, &place).await?;
+        let page = page::Page {
+            known,
+            key: &key,
+            rows: list.rows,
+            before: before.clone(),
+            start: step.start(),
+            began,
+        };
+        let taken = match page::take(app, &run, page, &place).await {
+            // The books and the hooks hold records too. Who gave way reads the page again; five minutes on it would still be so.
+            Err(Error::Storage(error)) if error.is_lost_race() && lost < MOST_LOST => {
+                (lost, place) = (lost + 1, before);
+                continue;
+            }
+            taken => taken?,
+        };
         metrics::histogram!("salonbridge_sync_page_seconds").record(began.elapsed().as_secs_f64());
         failpoint!("sync.written");
         let Some(counts) = taken else {
             tracing::warn!(tenant.id = %id, sync.id = %run.id, "another process reads this journal; this one stops");
             return Ok(());
         };
+        app.bus.tell(id, News::Sync(run.id.clone()));
         run = SyncRun { counts, page: run.page + 1, own_ms: run.own_ms + ms(began), ..run };
         if !list.has_more {
             return finish(app, id, &run, None).await;
@@ -166,6 +185,7 @@ async fn begin(app: &App, known: &Tenant, run: &SyncRun) -> Result<SyncRun, Erro
     sync_run::begin(&mut conn, &known.id, run, &scope, now).await?;
     let begun = sync_run::find(&mut conn, &known.id, &run.id).await?.ok_or(Error::NotFound)?;
     conn.commit().await?;
+    app.bus.tell(&known.id, News::Sync(run.id.clone()));
     Ok(begun)
 }
 
@@ -207,6 +227,7 @@ async fn put_off(app: &App, id: &TenantId, run: &SyncId, error: &Error) -> Resul
         }
     };
     conn.commit().await?;
+    app.bus.tell(id, News::Sync(run.id.clone()));
     let again_ms = put.ms();
     metrics::counter!("salonbridge_sync_errors_total", "kind" => run.kind.as_str(), "trouble" => trouble.as_str())
         .increment(1);
@@ -220,6 +241,7 @@ async fn finish(app: &App, id: &TenantId, run: &SyncRun, trouble: Option<Trouble
     let ended = sync_run::finish(&mut conn, id, &run.id, error, app.now()).await?;
     conn.commit().await?;
     if ended {
+        app.bus.tell(id, News::Sync(run.id.clone()));
         let outcome = if trouble.is_some() { "failed" } else { "done" };
         metrics::counter!("salonbridge_sync_runs_total", "kind" => run.kind.as_str(), "outcome" => outcome)
             .increment(1);
@@ -249,6 +271,7 @@ pub async fn start(app: &App, id: &TenantId, kind: SyncKind) -> Result<SyncRun, 
     }
     conn.commit().await?;
     app.ring();
+    app.bus.tell(id, News::Sync(run.id.clone()));
     Ok(run)
 }
 

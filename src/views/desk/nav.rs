@@ -10,11 +10,14 @@ pub enum Tab {
     Overview,
     Records,
     Messages,
+    Clients,
+    Syncs,
     Team,
 }
 
 impl Tab {
-    const ALL: [Self; 4] = [Self::Overview, Self::Records, Self::Messages, Self::Team];
+    const ALL: [Self; 6] =
+        [Self::Overview, Self::Records, Self::Messages, Self::Clients, Self::Syncs, Self::Team];
 
     /// Its word, and its address below the company's.
     fn link(self) -> (&'static str, &'static str) {
@@ -22,6 +25,8 @@ impl Tab {
             Self::Overview => ("desk-overview", ""),
             Self::Records => ("desk-records", "/records"),
             Self::Messages => ("desk-messages", "/messages"),
+            Self::Clients => ("desk-clients", "/clients"),
+            Self::Syncs => ("desk-syncs", "/syncs"),
             Self::Team => ("desk-team", "/team"),
         }
     }

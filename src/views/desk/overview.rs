@@ -150,7 +150,7 @@ fn problem(w: Words, trouble: Trouble, it: &Overview<'_>) -> Problem {
         ),
         Trouble::ReachOutLocked(minutes) => plain(count("desk-locked", minutes), "desk-todo-locked"),
         Trouble::SendingRests(minutes) => plain(count("desk-resting", minutes), "desk-todo-resting"),
-        Trouble::Sync => plain(w.t("desk-sync-failed"), "desk-todo-sync"),
+        Trouble::Sync => leads(plain(w.t("desk-sync-failed"), "desk-todo-sync"), "/syncs", "desk-show"),
         Trouble::WebhookSettings => plain(w.t("desk-webhooks"), "desk-todo-webhooks"),
         Trouble::Dropped(n) => leads(
             plain(count("desk-dropped", n), "desk-todo-dropped"),

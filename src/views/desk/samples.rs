@@ -17,9 +17,9 @@ use crate::kernel::id::{LoginId, OutboxId};
 use crate::views::Frame;
 
 /// sat, 14 March 2026, 15:00 in Moscow
-const NOW: UnixMs = UnixMs(1_773_489_600_000);
-const ZONE: chrono_tz::Tz = chrono_tz::Europe::Moscow;
-const URL: &str = "/desk/companies/tnt_sample";
+pub(super) const NOW: UnixMs = UnixMs(1_773_489_600_000);
+pub(super) const ZONE: chrono_tz::Tz = chrono_tz::Europe::Moscow;
+pub(super) const URL: &str = "/desk/companies/tnt_sample";
 
 /// Every page, with a name for its picture.
 #[must_use]
@@ -28,10 +28,11 @@ pub fn samples(frame: &dyn Fn() -> Frame) -> Vec<(&'static str, String)> {
     all.extend(companies(frame));
     all.extend(lists(frame));
     all.extend(people(frame));
+    all.extend(super::counter_samples::samples(frame));
     all
 }
 
-fn bar(frame: &Frame, tab: Option<Tab>, is_operator: bool) -> String {
+pub(super) fn bar(frame: &Frame, tab: Option<Tab>, is_operator: bool) -> String {
     let who = if is_operator { "ops@salonbridge.example" } else { "Мария Петрова" };
     let nav = Nav {
         company: (tab.is_some() || !is_operator).then_some("tnt_sample"),
@@ -45,7 +46,7 @@ fn bar(frame: &Frame, tab: Option<Tab>, is_operator: bool) -> String {
     super::nav(frame.words, &nav)
 }
 
-fn more() -> Turn {
+pub(super) fn more() -> Turn {
     Turn { first: format!("{URL}/records"), next: format!("{URL}/records?after=1.2") }
 }
 

@@ -8,7 +8,7 @@ use axum::response::{Html, IntoResponse as _, Response};
 use serde::de::DeserializeOwned;
 
 use super::{frame, go, url};
-use crate::app::sittings::{self, Sitting};
+use crate::app::sittings::{self, Sitting, cookie_name};
 use crate::app::{self, desk};
 use crate::domain::login::{LONGEST_MS, Login};
 use crate::domain::tenant::Tenant;
@@ -22,11 +22,6 @@ use crate::web::state::{Visit, WebState, cookie, header};
 /// A form of ours is never longer.
 const MOST_BYTES: usize = 64 * 1024;
 
-/// Where the world comes by TLS the name itself keeps the cookie to this host, and from being set by another.
-fn cookie_name(state: &WebState) -> &'static str {
-    if is_tls(state) { "__Host-salonbridge" } else { "salonbridge_desk" }
-}
-
 fn is_tls(state: &WebState) -> bool {
     state.app.settings.public_url.starts_with("https:")
 }
@@ -35,7 +30,7 @@ fn is_tls(state: &WebState) -> bool {
 pub fn sitting_cookie(state: &WebState, token: Option<&str>) -> String {
     let (value, age) = token.map_or(("", 0), |token| (token, LONGEST_MS / 1000));
     let secure = if is_tls(state) { "; Secure" } else { "" };
-    format!("{}={value}; Path=/; Max-Age={age}; HttpOnly; SameSite=Lax{secure}", cookie_name(state))
+    format!("{}={value}; Path=/; Max-Age={age}; HttpOnly; SameSite=Lax{secure}", cookie_name(&state.app))
 }
 
 /// Whether a form was sent by a page of ours: browsers say so, and nobody else's page can make them lie.
@@ -106,7 +101,8 @@ impl Insider {
 /// Who has this request's cookie.
 async fn seated(state: &WebState, parts: &mut Parts) -> Result<Result<Insider, Visit>, Response> {
     let Ok(visit) = Visit::from_request_parts(parts, state).await;
-    let Some(token) = cookie(&parts.headers, cookie_name(state)).filter(|token| !token.is_empty()) else {
+    let Some(token) = cookie(&parts.headers, cookie_name(&state.app)).filter(|token| !token.is_empty())
+    else {
         return Ok(Err(visit));
     };
     match sittings::of(&state.app, &token).await {

@@ -2,13 +2,17 @@
 //! whether it is theirs to see; every form comes through [`Signed`].
 
 pub mod account;
+pub mod clients;
 pub mod companies;
 pub mod company;
 pub mod enter;
 mod insider;
 pub mod messages;
 pub mod records;
+pub mod spend;
+pub mod syncs;
 pub mod team;
+pub mod unmatched;
 
 use axum::http::header::{LOCATION, SET_COOKIE};
 use axum::http::{HeaderValue, StatusCode};
