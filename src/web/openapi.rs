@@ -79,6 +79,7 @@ pub fn page() -> SwaggerUi {
     let config = Config::default()
         .try_it_out_enabled(true)
         .deep_linking(true)
+        .use_base_layout()
         .display_request_duration(true)
         .default_models_expand_depth(-1)
         // Else the page asks a foreign host whether the description is well-formed.

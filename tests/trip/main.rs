@@ -1,6 +1,7 @@
 //! The whole trip over real wires, on both engines: install, link, book, move, cancel, as `salonbridge demo --once` walks it.
 
 mod alerts;
+mod api_page;
 mod bonuses;
 mod books;
 mod browser;
