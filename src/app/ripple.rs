@@ -16,6 +16,7 @@ pub enum Ripple {
     View(TenantId),
     Connected(TenantId),
     Activated(TenantId),
+    Books(TenantId),
     /// A session's node has something to do.
     Ring,
 }
@@ -37,6 +38,10 @@ pub async fn hear(app: &App, ripple: Ripple) -> Result<(), Error> {
             for kind in [enqueue::SEND, enqueue::ASK, enqueue::RESTORE, enqueue::UNLINK] {
                 app.bells.ring(kind);
             }
+            return Ok(());
+        }
+        Ripple::Books(id) => {
+            app.bus.tell_here(Heard::Books(id, None));
             return Ok(());
         }
         Ripple::View(id) => (id, News::View),

@@ -32,6 +32,8 @@ impl AppDoor {
                 match news.recv().await {
                     // Nobody listening is the usual case: no page is open.
                     Ok(Heard::Of(tenant, news)) => drop(out.send(change(tenant, news))),
+                    // The connect page shows nothing of them.
+                    Ok(Heard::Books(..)) => {}
                     Ok(Heard::Anything) | Err(RecvError::Lagged(_)) => drop(out.send(Change::Anything)),
                     Err(RecvError::Closed) => return,
                 }

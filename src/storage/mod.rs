@@ -3,12 +3,15 @@
 //! Every statement that touches a tenant's rows says so (`tenant_id = $n`); `tests/it/tidy.rs` holds that.
 
 pub mod alert;
+pub mod allowance;
+pub mod booking_form;
 pub mod books;
 pub mod catalog;
 pub mod catalog_now;
 pub mod chat;
 pub mod claim;
 pub mod client;
+pub mod client_sitting;
 pub mod db;
 pub mod decision;
 pub mod desk;
@@ -29,6 +32,7 @@ pub mod record;
 pub mod record_batch;
 pub mod retention;
 pub mod session_lease;
+pub mod sign_in;
 pub mod sitting;
 pub mod sql;
 pub mod sync_run;

@@ -10,12 +10,15 @@ use super::error::Error;
 pub fn all() -> Vec<(&'static str, &'static str)> {
     let files: &[(&str, &[&'static str])] = &[
         ("alert", super::alert::SQL),
+        ("allowance", super::allowance::SQL),
+        ("booking_form", super::booking_form::SQL),
         ("tenant", super::tenant::SQL),
         ("books", super::books::SQL),
         ("catalog", super::catalog::SQL),
         ("catalog_now", super::catalog_now::SQL),
         ("chat", super::chat::SQL),
         ("client", super::client::SQL),
+        ("client_sitting", super::client_sitting::SQL),
         ("hook_check", super::hook_check::SQL),
         ("inbox", super::inbox::SQL),
         ("job", super::job::SQL),
@@ -32,6 +35,7 @@ pub fn all() -> Vec<(&'static str, &'static str)> {
         ("guess", super::guess::SQL),
         ("login", super::login::SQL),
         ("platform", super::platform::SQL),
+        ("sign_in", super::sign_in::SQL),
         ("sitting", super::sitting::SQL),
         ("outbox", super::outbox::SQL),
         ("pace", super::pace::SQL),
