@@ -17,7 +17,7 @@ use crate::kernel::clock::UnixMs;
 use crate::kernel::crm_id::{ServiceId, StaffId};
 use crate::kernel::id::TenantId;
 use crate::storage::booking_form::{self, BookingFormRow};
-use crate::storage::catalog::ServiceRow;
+pub use crate::storage::catalog::ServiceRow as Service;
 use crate::storage::catalog_now::{self, CategoryRow};
 
 /// What was read is believed so long, and so much longer while the CRM does not answer.
@@ -137,7 +137,7 @@ fn stale(row: Option<&BookingFormRow>, now: UnixMs) -> Result<String, Error> {
 }
 
 /// What a client may choose from: services that are switched on, by group, in the catalogue's order.
-pub async fn services(app: &App, id: &TenantId) -> Result<Vec<(Option<String>, Vec<ServiceRow>)>, Error> {
+pub async fn services(app: &App, id: &TenantId) -> Result<Vec<(Option<String>, Vec<Service>)>, Error> {
     let (groups, services) = {
         let mut conn = app.db.read().await?;
         (
@@ -148,12 +148,12 @@ pub async fn services(app: &App, id: &TenantId) -> Result<Vec<(Option<String>, V
     Ok(by_group(&groups, services))
 }
 
-fn by_group(groups: &[CategoryRow], services: Vec<ServiceRow>) -> Vec<(Option<String>, Vec<ServiceRow>)> {
-    let title = |service: &ServiceRow| {
+fn by_group(groups: &[CategoryRow], services: Vec<Service>) -> Vec<(Option<String>, Vec<Service>)> {
+    let title = |service: &Service| {
         let group = groups.iter().find(|group| Some(group.category_id) == service.category_id && group.active);
         group.map(|group| group.title.clone()).filter(|title| !title.is_empty())
     };
-    let mut sorted: Vec<(Option<String>, Vec<ServiceRow>)> = Vec::new();
+    let mut sorted: Vec<(Option<String>, Vec<Service>)> = Vec::new();
     for service in services.into_iter().filter(|service| service.active) {
         let title = title(&service);
         match sorted.iter_mut().find(|(known, _)| *known == title) {
@@ -204,7 +204,7 @@ mod tests {
     #[test]
     fn services_stand_by_group_and_what_is_off_is_left_out() {
         let group = |category_id, active| CategoryRow { category_id, title: format!("g{category_id}"), active };
-        let service = |service_id, category_id, active| ServiceRow {
+        let service = |service_id, category_id, active| Service {
             service_id,
             title: String::new(),
             category_id,

@@ -33,10 +33,12 @@ assets! {
     "css/reset.css" => CSS,
     "css/tokens.css" => CSS,
     "css/app.css" => CSS,
+    "css/client.css" => CSS,
     "css/connect.css" => CSS,
     "css/desk.css" => CSS,
     "css/timeline.css" => CSS,
     "js/socket.js" => JS,
+    "js/client.js" => JS,
     "js/connect.js" => JS,
     "icon.svg" => "image/svg+xml",
 }

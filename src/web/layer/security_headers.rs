@@ -25,8 +25,10 @@ impl Framing {
 
 /// For `axum::middleware::from_fn_with_state(framing, security_headers::add)`.
 pub async fn add(State(framing): State<Framing>, request: Request, next: Next) -> Response {
-    // Nobody frames the desk; and its forms say where they come from, which browsers do only where a referrer may be sent.
-    let is_desk = request.uri().path() == "/desk" || request.uri().path().starts_with("/desk/");
+    // Nobody frames the desk or a client's pages; and their forms say where they come from, which browsers do only where a referrer
+    // may be sent.
+    let path = request.uri().path();
+    let is_desk = path == "/desk" || path.starts_with("/desk/") || path.starts_with("/salons/");
     let framing = if is_desk { Framing::default() } else { framing };
     let referrer = if is_desk { "same-origin" } else { "no-referrer" };
     let policy = policy(&framing, host(request.headers()));
