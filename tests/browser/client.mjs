@@ -133,7 +133,6 @@ try {
   assert.equal(await text(tab, "[data-balance]"), "225 ₽");
   assert.ok(comment.endsWith(await text(tab, "[data-code] span")));
   assert.match(await text(tab, ".of-posting"), /Начислено за визит.*\+225/s);
-  await tab.call("Browser.grantPermissions", { permissions: ["clipboardReadWrite", "clipboardSanitizedWrite"] }).catch(() => {});
   await reach(tab, "[data-copy]");
   await look(tab, "60-client-profile");
 

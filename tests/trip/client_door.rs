@@ -116,7 +116,7 @@ async fn codes_are_asked_for_once_a_minute_and_five_times_an_hour_known_or_not()
                 assert_eq!(desk.ask_code(&iris, phone).await.status, 202, "{phone}");
                 let soon = desk.ask_code(&iris, phone).await;
                 assert_eq!(soon.code(), (429, "too_often"), "{phone}");
-                assert_eq!((&soon.headers["retry-after"], &soon.body["retry_after_s"]), (&"60".parse().expect("a header"), &json!(60)));
+                assert_eq!(soon.headers["retry-after"], "60");
                 desk.clock.advance_ms(PER_PHONE.gap_ms);
             }
             let full = desk.ask_code(&iris, phone).await;

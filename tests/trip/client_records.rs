@@ -117,6 +117,7 @@ async fn the_form_is_the_salons_own_and_what_is_wrong_is_said_in_words() {
         list.iter().filter(|it| it["query"] == "showBookforms=1").count()
     };
     let before = asked_of().await;
+    assert!(before > 0);
     let down = json!({"routes": [{"route": "GET /api/v1/company/*", "kind": "status", "status": 502}]});
     salon.crm("POST", "/admin/faults", down).await;
     for _ in 0..5 {
