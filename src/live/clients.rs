@@ -33,7 +33,7 @@ struct Handshake {
 }
 
 /// Opens the namespace. The pump carries changes to the pages: run it in a task of its own; it ends with the app.
-pub fn open(io: &SocketIo, app: Arc<App>) -> impl Future<Output = ()> + Send + 'static {
+pub fn open(io: &SocketIo, app: Arc<App>) -> impl Future<Output = ()> + Send + use<> {
     let news = app.bus.subscribe();
     let doorman = app;
     let welcome = |socket: SocketRef| async move {
