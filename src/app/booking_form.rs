@@ -140,17 +140,15 @@ fn stale(row: Option<&BookingFormRow>, now: UnixMs) -> Result<String, Error> {
 pub async fn services(app: &App, id: &TenantId) -> Result<Vec<(Option<String>, Vec<Service>)>, Error> {
     let (groups, services) = {
         let mut conn = app.db.read().await?;
-        (
-            catalog_now::list_categories(&mut conn, id).await?,
-            catalog_now::list_services(&mut conn, id).await?,
-        )
+        (catalog_now::list_categories(&mut conn, id).await?, catalog_now::list_services(&mut conn, id).await?)
     };
     Ok(by_group(&groups, services))
 }
 
 fn by_group(groups: &[CategoryRow], services: Vec<Service>) -> Vec<(Option<String>, Vec<Service>)> {
     let title = |service: &Service| {
-        let group = groups.iter().find(|group| Some(group.category_id) == service.category_id && group.active);
+        let group =
+            groups.iter().find(|group| Some(group.category_id) == service.category_id && group.active);
         group.map(|group| group.title.clone()).filter(|title| !title.is_empty())
     };
     let mut sorted: Vec<(Option<String>, Vec<Service>)> = Vec::new();
@@ -174,7 +172,11 @@ mod tests {
 
     fn row(read_ago: i64, failed_ago: i64) -> BookingFormRow {
         let at = |ago: i64| if ago < 0 { 0 } else { NOW.0 - ago };
-        BookingFormRow { url: "https://n1.yclients.com/".to_owned(), read_at: at(read_ago), failed_at: at(failed_ago) }
+        BookingFormRow {
+            url: "https://n1.yclients.com/".to_owned(),
+            read_at: at(read_ago),
+            failed_at: at(failed_ago),
+        }
     }
 
     fn kind(answer: Option<Result<String, Error>>) -> &'static str {
@@ -203,7 +205,8 @@ mod tests {
 
     #[test]
     fn services_stand_by_group_and_what_is_off_is_left_out() {
-        let group = |category_id, active| CategoryRow { category_id, title: format!("g{category_id}"), active };
+        let group =
+            |category_id, active| CategoryRow { category_id, title: format!("g{category_id}"), active };
         let service = |service_id, category_id, active| Service {
             service_id,
             title: String::new(),

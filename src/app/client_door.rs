@@ -116,8 +116,7 @@ async fn whose(
     key: &DataKey,
     number: &Phone,
 ) -> Result<Option<(ClientKey, Phone)>, Error> {
-    let signs =
-        HashedSigns { phone_tail: Some(faces::tail_hash(key, number)), ..HashedSigns::default() };
+    let signs = HashedSigns { phone_tail: Some(faces::tail_hash(key, number)), ..HashedSigns::default() };
     let mut rows = client::list_named(conn, id, &signs, None).await?;
     rows.retain(|row| row.gone_at.is_none());
     rows.sort_by(|a, b| a.id.cmp(&b.id));
@@ -176,7 +175,8 @@ async fn compose(
 pub enum Entered {
     /// Signed in with this token, until then at the latest.
     In { token: String, until: UnixMs },
-    Wrong,
+    /// Another one may be tried until then, at the latest.
+    Wrong(UnixMs),
     /// Too late, tried too often, used, or never asked for.
     Over,
     /// Nothing is looked at until then.
@@ -206,7 +206,7 @@ pub async fn enter(app: &App, id: &TenantId, phone: &str, code: &str, from: &str
     let Some(client) = row.client.filter(|_| is_right) else {
         conn.commit().await?;
         tracing::info!(tenant.id = %id, "a client's code was refused");
-        return Ok(Entered::Wrong);
+        return Ok(Entered::Wrong(row.until));
     };
     sign_in::use_up(&mut conn, id, &hash, now).await?;
     codes::ensure(&mut conn, id, &key, &client, now).await?;
@@ -251,7 +251,11 @@ pub async fn end(app: &App, sitting: &ClientSitting) -> Result<(), Error> {
 /// by another.
 #[must_use]
 pub fn cookie_name(app: &App) -> &'static str {
-    if app.settings.public_url.starts_with("https:") { "__Host-salonbridge-client" } else { "salonbridge_client" }
+    if app.settings.public_url.starts_with("https:") {
+        "__Host-salonbridge-client"
+    } else {
+        "salonbridge_client"
+    }
 }
 
 /// Nobody is signed in with a salon that is gone, and nobody waits for its codes.

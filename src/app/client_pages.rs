@@ -60,15 +60,8 @@ pub async fn records(
         Way::Behind => (UnixMs(i64::MAX), RecordId(i64::MAX)),
     };
     let (beyond, most) = (after.unwrap_or(first), limit as i64 + 1);
-    let mut rows = books::turn_of_client(
-        &mut app.db.read().await?,
-        &who.tenant,
-        &who.client,
-        way,
-        beyond,
-        most,
-    )
-    .await?;
+    let mut rows =
+        books::turn_of_client(&mut app.db.read().await?, &who.tenant, &who.client, way, beyond, most).await?;
     let is_more = rows.len() > limit;
     rows.truncate(limit);
     let next = rows.last().filter(|_| is_more).and_then(|row| Some((row.starts_at?, row.id)));

@@ -87,7 +87,11 @@ mod tests {
         assert_eq!(code(0).as_deref(), Some("000000"));
         assert_eq!(code(1_000_007).as_deref(), Some("000007"));
         assert_eq!(code(4_293_999_999).as_deref(), Some("999999"));
-        assert_eq!((code(4_294_000_000), code(u32::MAX)), (None, None), "the remainder would favour low codes");
+        assert_eq!(
+            (code(4_294_000_000), code(u32::MAX)),
+            (None, None),
+            "the remainder would favour low codes"
+        );
     }
 
     #[test]
@@ -95,7 +99,9 @@ mod tests {
         for text in ["042917", " 042 917 ", "042-917", "042\u{a0}917"] {
             assert_eq!(read_code(text).as_deref(), Some("042917"), "{text}");
         }
-        for text in ["", "42917", "0429170", "04291a7", "٠٤٢٩١٧", "042917.", &format!("042917{}", " ".repeat(50))] {
+        for text in
+            ["", "42917", "0429170", "04291a7", "٠٤٢٩١٧", "042917.", &format!("042917{}", " ".repeat(50))]
+        {
             assert_eq!(read_code(text), None, "{text}");
         }
     }

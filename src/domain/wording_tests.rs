@@ -59,7 +59,8 @@ fn a_code_is_said_or_the_text_is_refused() {
     for locale in Locale::ALL {
         assert!(render(locale, "festive", MessageKind::SignInCode, &anna()).contains(": 042917\n"));
     }
-    let silent = Wording::defaults().expect("shipped texts").with(Locale::Ru, "[plain]\nsign_in_code = 'Войдите'");
+    let silent =
+        Wording::defaults().expect("shipped texts").with(Locale::Ru, "[plain]\nsign_in_code = 'Войдите'");
     assert!(silent.is_err_and(|problem| problem.contains("sign_in_code")));
 }
 

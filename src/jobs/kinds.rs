@@ -2,7 +2,8 @@
 
 use crate::app::enqueue;
 use crate::app::{
-    App, Error, absorb, activate, alerts, asks, books, client_door, hook_settings, lifecycle, sessions, sync, turns,
+    App, Error, absorb, activate, alerts, asks, books, client_door, hook_settings, lifecycle, sessions, sync,
+    turns,
 };
 use crate::domain::retry::Schedule;
 use crate::kernel::clock::UnixMs;

@@ -16,8 +16,7 @@ const TAKE: &str = "INSERT INTO allowance (id, began_at, used, last_at) VALUES (
      WHERE allowance.last_at > $2 OR ((allowance.began_at <= $3 OR allowance.used < $4) AND allowance.last_at <= $5) \
      RETURNING used";
 const FIND: &str = "SELECT began_at, used, last_at FROM allowance WHERE id = $1";
-const DELETE_OLD: &str =
-    "DELETE FROM allowance WHERE id IN (SELECT id FROM allowance WHERE last_at < $1 ORDER BY last_at LIMIT $2)";
+const DELETE_OLD: &str = "DELETE FROM allowance WHERE id IN (SELECT id FROM allowance WHERE last_at < $1 ORDER BY last_at LIMIT $2)";
 
 pub const SQL: &[&str] = &[TAKE, FIND, DELETE_OLD];
 

@@ -6,7 +6,9 @@ both!(what_was_said_last_stands_though_the_next_question_is_not_answered);
 
 async fn what_was_said_last_stands_though_the_next_question_is_not_answered(db: Db) {
     let (iris, rose) = (salon(&db).await, salon(&db).await);
-    let row = |url: &str, read_at: i64, failed_at: i64| Some(BookingFormRow { url: url.to_owned(), read_at, failed_at });
+    let row = |url: &str, read_at: i64, failed_at: i64| {
+        Some(BookingFormRow { url: url.to_owned(), read_at, failed_at })
+    };
     assert_eq!(seen!(db, c => find(c, &iris)), None);
     done!(db, c => mark_failed(c, &iris, NOW));
     assert_eq!(seen!(db, c => find(c, &iris)), row("", 0, NOW.0));

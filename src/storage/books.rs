@@ -32,8 +32,18 @@ const LIST_SILENT: &str = "SELECT t.id FROM tenant AS t WHERE t.data_key <> '' \
      AND EXISTS (SELECT 1 FROM record AS r WHERE r.tenant_id = t.id AND r.books_due) \
      AND NOT EXISTS (SELECT 1 FROM job WHERE kind = $1 AND subject = t.id AND state IN ('ready', 'leased', 'parked')) LIMIT $2";
 
-pub const SQL: &[&str] =
-    &[TAKE_DUE, FIND, KEEP, SETTLE, MAKE_DUE, LIST_UNMATCHED, LIST_OF_CLIENT, AHEAD_OF_CLIENT, BEHIND_OF_CLIENT, LIST_SILENT];
+pub const SQL: &[&str] = &[
+    TAKE_DUE,
+    FIND,
+    KEEP,
+    SETTLE,
+    MAKE_DUE,
+    LIST_UNMATCHED,
+    LIST_OF_CLIENT,
+    AHEAD_OF_CLIENT,
+    BEHIND_OF_CLIENT,
+    LIST_SILENT,
+];
 
 /// A record's row as the books know it; `body` is sealed.
 #[derive(Debug, Clone, PartialEq, Eq)]

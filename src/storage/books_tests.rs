@@ -177,7 +177,11 @@ async fn a_clients_records_are_turned_from_now_on_or_from_the_latest_back(db: Db
         let rows = seen!(db, c => turn_of_client(c, &iris, &anna(), way, beyond, limit));
         rows.into_iter().map(|row| row.id.0).collect::<Vec<_>>()
     };
-    assert_eq!(turned(Way::Ahead, 0, i64::MAX, 9).await, [1, 2, 4], "none that is called off, none of another");
+    assert_eq!(
+        turned(Way::Ahead, 0, i64::MAX, 9).await,
+        [1, 2, 4],
+        "none that is called off, none of another"
+    );
     assert_eq!(turned(Way::Ahead, 0, i64::MAX, 2).await, [1, 2]);
     assert_eq!(turned(Way::Ahead, 2, 2, 9).await, [4]);
     assert_eq!(turned(Way::Behind, 99, 0, 9).await, [4, 3, 2, 1]);

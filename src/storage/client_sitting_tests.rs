@@ -1,6 +1,6 @@
 use super::*;
-use crate::storage::kit::{NOW, both, done, salon, seen};
 use crate::storage::Db;
+use crate::storage::kit::{NOW, both, done, salon, seen};
 
 both!(a_sitting_is_found_by_its_hash_and_ends_in_its_own_salon_only, what_is_over_is_dropped);
 

@@ -11,7 +11,8 @@ use crate::kernel::id::{ClientKey, TenantId};
 const ASK: &str = "INSERT INTO sign_in (tenant_id, phone, body, code, client_id, tries, asked_at, until_at) \
      VALUES ($1, $2, $3, NULL, NULL, 0, $4, $5) ON CONFLICT (tenant_id, phone) DO UPDATE SET body = excluded.body, code = NULL, \
      client_id = NULL, tries = 0, asked_at = excluded.asked_at, until_at = excluded.until_at";
-const FIND: &str = "SELECT body, code, client_id, asked_at, until_at FROM sign_in WHERE tenant_id = $1 AND phone = $2";
+const FIND: &str =
+    "SELECT body, code, client_id, asked_at, until_at FROM sign_in WHERE tenant_id = $1 AND phone = $2";
 /// Of two workers with the same question one answers it.
 const ANSWER: &str = "UPDATE sign_in SET code = $4, client_id = $5 WHERE tenant_id = $1 AND phone = $2 AND asked_at = $3 AND code IS NULL";
 /// The row is its toucher's until the end of the unit of work.

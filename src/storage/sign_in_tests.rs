@@ -25,9 +25,15 @@ async fn what_is_asked_is_answered_once(db: Db) {
     asked(&db, &iris, NOW).await;
     let row = SignInRow { body: "sealed".to_owned(), code: None, client: None, asked_at: NOW, until: UNTIL };
     assert_eq!(seen!(db, c => find(c, &iris, "phone")), Some(row.clone()));
-    assert_eq!((seen!(db, c => find(c, &rose, "phone")), seen!(db, c => find(c, &iris, "other"))), (None, None));
+    assert_eq!(
+        (seen!(db, c => find(c, &rose, "phone")), seen!(db, c => find(c, &iris, "other"))),
+        (None, None)
+    );
     assert!(!done!(db, c => answer(c, &rose, "phone", NOW, Some(("hash", &anna())))));
-    assert!(!done!(db, c => answer(c, &iris, "phone", NOW.plus_ms(1), Some(("hash", &anna())))), "not what is asked");
+    assert!(
+        !done!(db, c => answer(c, &iris, "phone", NOW.plus_ms(1), Some(("hash", &anna())))),
+        "not what is asked"
+    );
     assert!(done!(db, c => answer(c, &iris, "phone", NOW, Some(("hash", &anna())))));
     assert!(!done!(db, c => answer(c, &iris, "phone", NOW, None)), "answered");
     let answered = SignInRow { code: Some("hash".to_owned()), client: Some(anna()), ..row };
@@ -51,7 +57,10 @@ async fn tries_are_counted_until_nothing_is_looked_at(db: Db) {
     }
     assert!(done!(db, c => count_try(c, &iris, "phone", 2, NOW)).is_none());
     asked(&db, &iris, NOW.plus_secs(60)).await;
-    assert!(done!(db, c => count_try(c, &iris, "phone", 2, NOW)).is_some(), "counted anew with the next code");
+    assert!(
+        done!(db, c => count_try(c, &iris, "phone", 2, NOW)).is_some(),
+        "counted anew with the next code"
+    );
 }
 
 async fn a_code_that_was_used_is_good_for_nothing(db: Db) {
@@ -89,5 +98,8 @@ async fn what_is_over_is_dropped(db: Db) {
     assert!(seen!(db, c => find(c, &iris, "phone")).is_none());
     asked(&db, &iris, NOW).await;
     done!(db, c => delete_all(c, &rose));
-    assert!(seen!(db, c => find(c, &rose, "phone")).is_none() && seen!(db, c => find(c, &iris, "phone")).is_some());
+    assert!(
+        seen!(db, c => find(c, &rose, "phone")).is_none()
+            && seen!(db, c => find(c, &iris, "phone")).is_some()
+    );
 }

@@ -9,8 +9,8 @@ use axum::routing::{get, post};
 use super::layer::{language, request_id, security_headers};
 use super::state::{WebSettings, WebState};
 use super::{
-    api, assets, client, clients, connect, desk, error, health, hooks, install, logins, marketplace, sync, timeline,
-    timeline_page,
+    api, assets, client, clients, connect, desk, error, health, hooks, install, logins, marketplace, sync,
+    timeline, timeline_page,
 };
 use crate::app::App;
 use crate::live;

@@ -33,12 +33,7 @@ fn address(
     staff: Option<StaffId>,
 ) -> Option<String> {
     let mut url = Url::parse(form).ok().filter(|url| is_theirs(url, base))?;
-    url.path_segments_mut().ok()?.pop_if_empty().extend([
-        "company",
-        &salon.to_string(),
-        "personal",
-        "menu",
-    ]);
+    url.path_segments_mut().ok()?.pop_if_empty().extend(["company", &salon.to_string(), "personal", "menu"]);
     let master = staff.map(|staff| format!("m{staff}")).unwrap_or_default();
     url.set_query(Some(&format!("o={master}s{service}")));
     url.set_fragment(None);
@@ -52,9 +47,10 @@ fn is_theirs(url: &Url, base: &str) -> bool {
     }
     let ours = Url::parse(base).is_ok_and(|base| base.origin() == url.origin());
     let host = url.host_str().unwrap_or_default();
-    let below = |known: &&str| host == *known || host.strip_suffix(*known).is_some_and(|rest| rest.ends_with('.'));
+    let below =
+        |known: &&str| host == *known || host.strip_suffix(*known).is_some_and(|rest| rest.ends_with('.'));
     let is_web = matches!(url.scheme(), "http" | "https");
-    is_web && (ours || url.scheme() == "https" && url.port().is_none() && HOSTS.iter().any(|known| below(&known)))
+    is_web && (ours || url.scheme() == "https" && url.port().is_none() && HOSTS.iter().any(below))
 }
 
 #[cfg(test)]
@@ -70,7 +66,10 @@ mod tests {
     #[test]
     fn the_service_and_the_master_are_chosen_and_nothing_else_is_said() {
         let path = "company/990101/personal/menu";
-        assert_eq!(of("https://n30501.yclients.com/", None), Some(format!("https://n30501.yclients.com/{path}?o=s201")));
+        assert_eq!(
+            of("https://n30501.yclients.com/", None),
+            Some(format!("https://n30501.yclients.com/{path}?o=s201"))
+        );
         assert_eq!(
             of("https://n30501.yclients.ru", Some(101)),
             Some(format!("https://n30501.yclients.ru/{path}?o=m101s201"))

@@ -7,7 +7,7 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { launch } from "./chrome.mjs";
 
-const { PRODUCT: product, YCLIENTS: yclients, WHATSAPP: whatsapp, TENANT: tenant, HOME: home, CLIENT_PHONE: phone, SHOTS: shots } = process.env;
+const { PRODUCT: product, YCLIENTS: yclients, WHATSAPP: whatsapp, TENANT: tenant, SALON_PAGE: home, CLIENT_PHONE: phone, SHOTS: shots } = process.env;
 mkdirSync(shots, { recursive: true });
 const LONGEST = 30000;
 
@@ -16,7 +16,7 @@ const look = async (tab, name) => {
     await tab.call("Emulation.setDeviceMetricsOverride", { width, height: width < 600 ? 844 : 900, deviceScaleFactor: 1, mobile: false });
     const over = await tab.evaluate("document.documentElement.scrollWidth - innerWidth");
     assert.ok(over <= 0, `${name} at ${width}: ${over} px too wide`);
-    const small = await tab.evaluate(`[...document.querySelectorAll("button, .button, .tabs a, input:not([type=hidden])")]
+    const small = await tab.evaluate(`[...document.querySelectorAll("button, .button, .tabs a, input:not([type=hidden], [type=radio])")]
       .filter((it) => it.checkVisibility() && it.getBoundingClientRect().height < 43).map((it) => it.outerHTML.slice(0, 80))`);
     assert.deepEqual(small, [], `${name} at ${width}: too small to press`);
     if (width > 320) await tab.shoot(join(shots, `${name}.${width}.png`));
@@ -80,6 +80,8 @@ try {
   await fill(tab, "#code", String((Number(given) + 1) % 1000000).padStart(6, "0"));
   await enter(tab, "document.querySelector('.fault[role=alert]')", "refused");
   assert.ok(await tab.evaluate("document.activeElement.matches('#code')"), "where to go on");
+  await tab.until("!document.querySelector('[data-left-ms]').hidden", "the code's time still runs");
+  assert.ok(await tab.evaluate("document.querySelector('[data-left-over]').hidden"));
   await look(tab, "53-client-code-wrong");
   await fill(tab, "#code", given);
   await enter(tab, "document.querySelector('[data-book]')", "the booking page");

@@ -104,7 +104,8 @@ impl Desk {
     pub async fn until_answered(&self) {
         let deadline = Instant::now() + PATIENCE;
         loop {
-            let jobs = job::count(&mut self.app().db.read().await.expect("a connection")).await.expect("counted");
+            let jobs =
+                job::count(&mut self.app().db.read().await.expect("a connection")).await.expect("counted");
             if jobs.iter().all(|(kind, ..)| kind != "issue_code") {
                 return;
             }

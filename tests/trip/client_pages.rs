@@ -18,7 +18,7 @@ async fn a_client_signs_in_books_and_sees_it_come_in_a_browser() {
         ("YCLIENTS", salon.world.yclients_url.as_str()),
         ("WHATSAPP", salon.world.whatsapp_url.as_str()),
         ("TENANT", salon.tenant.as_str()),
-        ("HOME", home.as_str()),
+        ("SALON_PAGE", home.as_str()),
         ("CLIENT_PHONE", demo_trip::CLIENT_PHONE),
     ];
     drive("client.mjs", told).await;

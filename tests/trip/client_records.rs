@@ -41,7 +41,8 @@ async fn own_records_are_turned_the_nearest_first_or_the_latest_first() {
         let rest = get(&format!("?upcoming_only=true&limit=4&cursor={next}")).await;
         assert_eq!((ids(&rest), &rest["next"]), (vec![604, 605], &Value::Null));
         assert_eq!(ids(&get("").await), [605, 604, 603, 602, 601, 600, 590]);
-        let second = get(&format!("?limit=5&cursor={}", get("?limit=5").await["next"].as_str().expect("more"))).await;
+        let second =
+            get(&format!("?limit=5&cursor={}", get("?limit=5").await["next"].as_str().expect("more"))).await;
         assert_eq!(ids(&second), [600, 590]);
         let bad = desk.says(Method::GET, "/api/v1/booking?cursor=x", &token, Value::Null).await;
         assert_eq!(bad.code(), (400, "bad_cursor"));
@@ -91,7 +92,10 @@ async fn the_form_is_the_salons_own_and_what_is_wrong_is_said_in_words() {
     let page = reqwest::get(with.body["widget_url"].as_str().expect("an address")).await.expect("an answer");
     assert_eq!(page.status(), 200);
     let page = page.text().await.expect("text");
-    assert!(page.contains("value=\"7700201\" selected") && page.contains("value=\"1500101\" selected"), "{page}");
+    assert!(
+        page.contains("value=\"7700201\" selected") && page.contains("value=\"1500101\" selected"),
+        "{page}"
+    );
 
     for (path, code) in [
         // Unknown, switched off, another salon's, no number.
@@ -144,7 +148,11 @@ async fn a_crm_that_does_not_answer_is_said_to_be_that() {
     let browser = desk.browser();
     let page = browser.get(&format!("/salons/{iris}/book/201")).await;
     assert_eq!(page.status, 503);
-    assert!(page.html.contains(&format!("/salons/{iris}/book\"")) && page.html.contains("YClients"), "{}", page.html);
+    assert!(
+        page.html.contains(&format!("/salons/{iris}/book\"")) && page.html.contains("YClients"),
+        "{}",
+        page.html
+    );
     let page = browser.get(&format!("/salons/{iris}/book/202")).await;
     assert_eq!(page.status, 404);
     assert!(page.html.contains("не\u{a0}привязана"), "{}", page.html);
@@ -188,7 +196,8 @@ async fn a_page_that_is_open_is_told_that_its_client_has_a_record_and_no_other_i
         .await;
     let told = frame(&mut page).await;
     assert_eq!(told, "42/client,[\"changed\",null]", "what it is nobody says: the page asks");
-    let known = asked(Method::GET, salon.url("/api/v1/booking?upcoming_only=true"), &token, Value::Null).await;
+    let known =
+        asked(Method::GET, salon.url("/api/v1/booking?upcoming_only=true"), &token, Value::Null).await;
     assert!(ids(&known.body).contains(&booked["id"].as_i64().expect("a number")), "{known:?}");
     salon.world.stop().await;
 }
@@ -227,7 +236,8 @@ impl Salon {
         let said = asked(Method::POST, company("/sign-in"), "", json!({"phone": phone})).await;
         assert_eq!(said.status, 202, "{said:?}");
         let code = digits(self.told(before + 1).await.last().expect("a message"));
-        let said = asked(Method::POST, company("/sign-in/code"), "", json!({"phone": phone, "code": code})).await;
+        let said =
+            asked(Method::POST, company("/sign-in/code"), "", json!({"phone": phone, "code": code})).await;
         assert_eq!(said.status, 200, "{said:?}");
         said.body["token"].as_str().expect("a token").to_owned()
     }
@@ -243,7 +253,11 @@ async fn who_signs_in_on_a_page_sees_their_own_and_forms_of_others_are_refused()
         let (anna, at) = (desk.browser(), |path: &str| format!("/salons/{iris}{path}"));
         assert_eq!(anna.get("/salons/101").await.to, at("/book"), "by the salon's number");
         let open = anna.get(&at("/book")).await;
-        assert!(open.html.contains(&at("/book/201")) && open.html.contains("sign-in?to=book"), "{}", open.html);
+        assert!(
+            open.html.contains(&at("/book/201")) && open.html.contains("sign-in?to=book"),
+            "{}",
+            open.html
+        );
         assert!(!open.html.contains("data-book"), "nobody is watched who is not signed in");
         for path in ["/profile", "/bookings"] {
             assert_eq!(anna.get(&at(path)).await.to, at(&format!("/sign-in?to={}", &path[1..])));
@@ -278,14 +292,20 @@ async fn who_signs_in_on_a_page_sees_their_own_and_forms_of_others_are_refused()
         assert!(open.contains("data-known=\"601\"") && open.contains("Код клиента: "), "{open}");
         assert_eq!(anna.get(&at("/book/arrived?known=601")).await.status, 204);
         let news = anna.get(&at("/book/arrived?known=")).await;
-        assert!(news.status == 200 && news.html.contains("data-record=\"601\"") && news.html.contains("Олег"));
+        assert!(
+            news.status == 200 && news.html.contains("data-record=\"601\"") && news.html.contains("Олег")
+        );
 
         // With another salon she is a stranger, and nothing of hers is changed by a form without her key.
-        assert_eq!(anna.get(&format!("/salons/{rose}/profile")).await.to, format!("/salons/{rose}/sign-in?to=profile"));
+        assert_eq!(
+            anna.get(&format!("/salons/{rose}/profile")).await.to,
+            format!("/salons/{rose}/sign-in?to=profile")
+        );
         assert_eq!(anna.get(&format!("/salons/{rose}/book/arrived")).await.status, 401);
         assert_eq!(anna.send(&at("/sign-out"), &[("key", "x")]).await.status, 403);
         let key = own.key();
-        let foreign = anna.send_from(&at("/sign-out"), &[("key", &key)], &[("origin", "https://evil.example")]).await;
+        let foreign =
+            anna.send_from(&at("/sign-out"), &[("key", &key)], &[("origin", "https://evil.example")]).await;
         assert_eq!(foreign.status, 403);
         let cookie = anna.cookie();
         assert_eq!(anna.send(&at("/sign-out"), &[("key", &key)]).await.status, 303);

@@ -3,7 +3,7 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::kit::{MARIA, MANICURE, Sandbox};
+use crate::kit::{MANICURE, MARIA, Sandbox};
 
 /// Status and text of a page.
 async fn page(sandbox: &Sandbox, path: &str) -> (u16, String) {
@@ -70,7 +70,9 @@ async fn the_form_is_as_strict_as_its_address_and_its_salon() {
     let with = |name: &str, value: &'static str| {
         WISH.map(|(known, before)| if known == name { (known, value) } else { (known, before) })
     };
-    for wish in [with("phone", "12"), with("name", " "), with("datetime", "2030-03-14T03:00"), with("datetime", "x")] {
+    for wish in
+        [with("phone", "12"), with("name", " "), with("datetime", "2030-03-14T03:00"), with("datetime", "x")]
+    {
         assert_eq!(placed(&sandbox, &wish).await.0, 422, "{wish:?}");
     }
     sandbox.admin(Method::PATCH, "/salons/990101", json!({"licence_expired": true})).await;

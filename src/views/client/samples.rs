@@ -1,8 +1,6 @@
 //! A client's pages in their states, for the tests and the gallery.
 
-use super::{
-    Book, Enter, Fault, Group, Line, Nav, Profile, RecordLine, Records, Service, Step, Tab,
-};
+use super::{Book, Enter, Fault, Group, Line, Nav, Profile, RecordLine, Records, Service, Step, Tab};
 use crate::domain::bonus::Kind;
 use crate::domain::books::Status;
 use crate::kernel::clock::UnixMs;
@@ -31,8 +29,7 @@ fn ways_in(frame: &dyn Fn() -> Frame) -> Vec<(&'static str, String)> {
         let frame = frame();
         let url = format!("{URL}/sign-in");
         let nav = bar(&frame, None, "");
-        let it =
-            Enter { nav, salon: SALON, url: &url, step, phone, to: "book", fault, left_ms: 300_000 };
+        let it = Enter { nav, salon: SALON, url: &url, step, phone, to: "book", fault, left_ms: 300_000 };
         super::enter(frame, &it)
     };
     let phone = "+7 900 000-00-01";

@@ -134,8 +134,7 @@ pub async fn widget_url(
             (None, Some(who)) => who.sitting.tenant,
             (None, None) => return Err(app::Error::Rejected("company_id_missing")),
         };
-        let service =
-            ServiceId(service.parse().map_err(|_| app::Error::Rejected("service_not_linked"))?);
+        let service = ServiceId(service.parse().map_err(|_| app::Error::Rejected("service_not_linked"))?);
         let staff = chosen.staff_id.map(StaffId);
         let widget = booking_form::widget(&state.app, &tenant, service, staff).await?;
         Ok(json!({

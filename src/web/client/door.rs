@@ -74,7 +74,7 @@ pub async fn enter(
             let cookie = sitting_cookie(&state, Some(&token));
             with_cookie(Json(json!({"token": token, "expires_at": until})).into_response(), &cookie)
         }
-        Ok(Entered::Wrong) => {
+        Ok(Entered::Wrong(_)) => {
             error::problem_json(StatusCode::UNAUTHORIZED, "wrong_code", &visit.request_id)
         }
         Ok(Entered::Over) => error::problem_json(StatusCode::GONE, "code_is_over", &visit.request_id),

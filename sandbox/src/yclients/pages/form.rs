@@ -110,7 +110,8 @@ fn salon_of<'a>(state: &'a world::State, form: &str, salon: Id) -> Result<&'a Sa
 
 async fn root(State(world): State<World>, Path(form): Path<String>, params: Params) -> Response {
     let id = form.strip_prefix('n').and_then(|id| id.parse::<i64>().ok());
-    let salon = world.with(|state, _| state.salons.values().find(|s| Some(s.bookform_id) == id).map(|s| s.id));
+    let salon =
+        world.with(|state, _| state.salons.values().find(|s| Some(s.bookform_id) == id).map(|s| s.id));
     match salon {
         Some(salon) => show(State(world), Path((form, Id(salon))), params).await,
         None => lost(&Refusal::not_found("Форма не найдена.")),
@@ -133,7 +134,9 @@ fn view(salon: &Salon, form: &str, chosen: &Chosen, now: DateTime<Utc>) -> Resul
     let bookable = || salon.services.iter().filter(|s| s.active && !s.staff.is_empty());
     let first = bookable().next().ok_or_else(|| Refusal::not_found("Записаться пока не на что."))?;
     let service = match chosen.service_id {
-        Some(id) => bookable().find(|s| s.id == id).ok_or_else(|| Refusal::not_found("Услуга не найдена."))?,
+        Some(id) => {
+            bookable().find(|s| s.id == id).ok_or_else(|| Refusal::not_found("Услуга не найдена."))?
+        }
         None => first,
     };
     let services = [service.id];
@@ -231,7 +234,8 @@ mod tests {
         assert_eq!(read("s201"), Some((0, Some(201))));
         assert_eq!(read("m-1s201"), Some((0, Some(201))));
         assert_eq!(read(""), Some((0, None)));
-        for wrong in ["x1", "m", "s", "mm1", "s1s2", "m1m2", "s1d2603141500", "client_phone=79", "s1,2", "s-"] {
+        for wrong in ["x1", "m", "s", "mm1", "s1s2", "m1m2", "s1d2603141500", "client_phone=79", "s1,2", "s-"]
+        {
             assert_eq!(read(wrong), None, "{wrong}");
         }
     }

@@ -33,7 +33,7 @@ pub async fn sign_in(
 ) -> Response {
     match Guest::of(&state, &id, who, visit).await {
         Ok(it) if it.who.is_some() => go(&format!("{}/{}", it.url(), landing(&wanted.to)), None),
-        Ok(it) => enter_page(&it, (StatusCode::OK, Step::Phone), ("", &wanted.to), None),
+        Ok(it) => enter_page(&it, (StatusCode::OK, Step::Phone), ("", &wanted.to, 0), None),
         Err(page) => page,
     }
 }
@@ -41,7 +41,7 @@ pub async fn sign_in(
 fn enter_page(
     it: &Guest,
     (status, step): (StatusCode, Step),
-    (phone, to): (&str, &str),
+    (phone, to, left_ms): (&str, &str, i64),
     fault: Option<Fault>,
 ) -> Response {
     let url = format!("{}/sign-in", it.url());
@@ -53,7 +53,7 @@ fn enter_page(
         phone,
         to: landing(to),
         fault,
-        left_ms: if fault.is_none() { CODE_MS } else { 0 },
+        left_ms,
     };
     (status, Html(view::enter(frame(&it.visit, Some(&url)), &page))).into_response()
 }
@@ -81,9 +81,10 @@ pub async fn ask(
     if !is_from_here(&state, &headers) {
         return forged(&it);
     }
-    let again = |status, step, fault| enter_page(&it, (status, step), (&form.phone, &form.to), fault);
+    let shown = |left_ms| (form.phone.as_str(), form.to.as_str(), left_ms);
+    let again = |status, step, fault| enter_page(&it, (status, step), shown(0), fault);
     match client_door::ask(&state.app, &it.salon.id, &form.phone, &from.0).await {
-        Ok(None) => again(StatusCode::OK, Step::Code, None),
+        Ok(None) => enter_page(&it, (StatusCode::OK, Step::Code), shown(CODE_MS), None),
         Ok(Some(until)) => {
             let left = until.since(state.app.now());
             let (step, fault) = if left <= PER_PHONE.gap_ms {
@@ -127,14 +128,18 @@ pub async fn enter(
     if !is_from_here(&state, &headers) {
         return forged(&it);
     }
-    let again =
-        |status, step, fault| enter_page(&it, (status, step), (&form.phone, &form.to), Some(fault));
+    let shown = |left_ms| (form.phone.as_str(), form.to.as_str(), left_ms);
+    let again = |status, step, fault| enter_page(&it, (status, step), shown(0), Some(fault));
     match client_door::enter(&state.app, &it.salon.id, &form.phone, &form.code, &from.0).await {
         Ok(Entered::In { token, .. }) => {
             let to = format!("{}/{}", it.url(), landing(&form.to));
             go(&to, Some(&sitting_cookie(&state, Some(&token))))
         }
-        Ok(Entered::Wrong) | Err(app::Error::Rejected("bad_code")) => {
+        Ok(Entered::Wrong(until)) => {
+            let left = shown(until.since(state.app.now()));
+            enter_page(&it, (StatusCode::UNAUTHORIZED, Step::Code), left, Some(Fault::WrongCode))
+        }
+        Err(app::Error::Rejected("bad_code")) => {
             again(StatusCode::UNAUTHORIZED, Step::Code, Fault::WrongCode)
         }
         Ok(Entered::Over) => again(StatusCode::GONE, Step::Phone, Fault::CodeOver),
@@ -145,9 +150,7 @@ pub async fn enter(
         Err(app::Error::Rejected("bad_phone")) => {
             again(StatusCode::UNPROCESSABLE_ENTITY, Step::Phone, Fault::BadPhone)
         }
-        Err(app::Error::Rejected("not_active")) => {
-            again(StatusCode::CONFLICT, Step::Phone, Fault::Closed)
-        }
+        Err(app::Error::Rejected("not_active")) => again(StatusCode::CONFLICT, Step::Phone, Fault::Closed),
         Err(e) => error::page(&e, &it.visit),
     }
 }

@@ -58,10 +58,14 @@ impl Guest {
         view::nav(self.visit.frame().words, &Nav { url: &self.url(), tab, form_key })
     }
 
-    /// Who is signed in here; otherwise to the way in, and back.
-    fn sitting(&self, to: &str) -> Result<&ClientSitting, Response> {
-        let sitting = self.who.as_ref().map(|who| &who.sitting);
-        sitting.ok_or_else(|| go(&url(&format!("{}/sign-in", self.url()), &[("to", to)]), None))
+    /// Who is signed in here.
+    fn sitting(&self) -> Option<&ClientSitting> {
+        self.who.as_ref().map(|who| &who.sitting)
+    }
+
+    /// To the way in, and back.
+    fn way_in(&self, to: &str) -> Response {
+        go(&url(&format!("{}/sign-in", self.url()), &[("to", to)]), None)
     }
 
     fn answer(&self, page: Result<String, app::Error>) -> Response {
@@ -115,10 +119,7 @@ pub async fn profile(
         Ok(it) => it,
         Err(page) => return page,
     };
-    let sitting = match it.sitting("profile") {
-        Ok(sitting) => sitting,
-        Err(way_in) => return way_in,
-    };
+    let Some(sitting) = it.sitting() else { return it.way_in("profile") };
     let page = async {
         let own = client_pages::profile(&state.app, sitting).await?;
         let postings = client_pages::postings(&state.app, sitting, LINES).await?;
@@ -155,10 +156,7 @@ pub async fn bookings(
         Ok(it) => it,
         Err(page) => return page,
     };
-    let sitting = match it.sitting("bookings") {
-        Ok(sitting) => sitting,
-        Err(way_in) => return way_in,
-    };
+    let Some(sitting) = it.sitting() else { return it.way_in("bookings") };
     let page = async {
         let is_all = wanted.show == "all";
         let way = if is_all { Way::Behind } else { Way::Ahead };
