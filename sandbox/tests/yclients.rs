@@ -6,6 +6,8 @@ mod booking;
 mod errors;
 #[path = "yclients/fields.rs"]
 mod fields;
+#[path = "yclients/form.rs"]
+mod form;
 #[path = "yclients/hooks.rs"]
 mod hooks;
 #[path = "yclients/install.rs"]

@@ -152,6 +152,7 @@ pub async fn spend(app: &App, id: &TenantId, wish: &Spend) -> Result<Spent, Erro
     failpoint!("bonuses.before_commit");
     conn.commit().await?;
     failpoint!("bonuses.committed");
+    app.bus.tell_books(id, vec![spender.clone()]);
     tracing::info!(tenant.id = %id, posting.id = %posting, "bonuses were spent");
     Ok(Spent::Done { posting, client: spender, amount: wish.amount, balance: left, is_replay: false })
 }

@@ -56,21 +56,34 @@ async fn keep_page(app: &App, salon: &Salon<'_>) -> Result<usize, Error> {
     let now = app.now();
     let mut conn = app.db.begin().await?;
     let due = stored::take_due(&mut conn, salon.id, PAGE).await?;
+    let mut clients = Vec::new();
     for row in &due {
-        keep_record(&mut conn, salon, row, now).await?;
+        clients.extend(row.client.clone());
+        clients.extend(keep_record(&mut conn, salon, row, now).await?);
     }
     failpoint!("books.before_commit");
     conn.commit().await?;
     failpoint!("books.committed");
+    clients.sort();
+    clients.dedup();
+    if !clients.is_empty() {
+        app.bus.tell_books(salon.id, clients);
+    }
     Ok(due.len())
 }
 
-async fn keep_record(conn: &mut Conn, salon: &Salon<'_>, row: &BookRow, now: UnixMs) -> Result<(), Error> {
+/// Keeps one record; answers whose it is now.
+async fn keep_record(
+    conn: &mut Conn,
+    salon: &Salon<'_>,
+    row: &BookRow,
+    now: UnixMs,
+) -> Result<Option<ClientKey>, Error> {
     let body = salon.key.open("record", &row.id.to_string(), &row.body);
     let Some(record) = body.ok().and_then(|body| serde_json::from_slice::<Record>(&body).ok()) else {
         // One row that is damaged must not keep all others from the books.
         tracing::error!(tenant.id = %salon.id, record.id = %row.id, "a record cannot be opened and is left out of the books");
-        return Ok(());
+        return Ok(None);
     };
     let status = Status::of(&record);
     let kept = BookRow {
@@ -88,7 +101,8 @@ async fn keep_record(conn: &mut Conn, salon: &Salon<'_>, row: &BookRow, now: Uni
         paid_full: record.paid_full == Field::Is(true),
         day: record.starts.value().map(chrono::NaiveDateTime::date),
     };
-    bonuses::settle_record(conn, salon, (row.id, &visit), kept.client.as_ref(), now).await
+    bonuses::settle_record(conn, salon, (row.id, &visit), kept.client.as_ref(), now).await?;
+    Ok(kept.client)
 }
 
 fn card_of(record: &Record, row: &BookRow) -> Option<ClientId> {

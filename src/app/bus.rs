@@ -3,7 +3,7 @@
 use tokio::sync::broadcast;
 
 use super::ripple::Ripple;
-use crate::kernel::id::{SyncId, TenantId};
+use crate::kernel::id::{ClientKey, SyncId, TenantId};
 
 /// Something happened to a tenant. Carries no secret that its own page may not show.
 #[derive(Debug, Clone)]
@@ -25,6 +25,8 @@ pub enum News {
 #[derive(Debug, Clone)]
 pub enum Heard {
     Of(TenantId, News),
+    /// The books of these clients of a salon were kept; `None`: of some of them.
+    Books(TenantId, Option<Vec<ClientKey>>),
     /// Something may have been missed, of anybody.
     Anything,
 }
@@ -48,6 +50,12 @@ impl Bus {
     pub fn tell(&self, tenant: &TenantId, news: News) {
         self.tell_away(Ripple::of(tenant, &news));
         self.tell_here(Heard::Of(tenant.clone(), news));
+    }
+
+    /// Tells the pages of these clients; the other nodes are told of the salon alone.
+    pub fn tell_books(&self, tenant: &TenantId, clients: Vec<ClientKey>) {
+        self.tell_away(Ripple::Books(tenant.clone()));
+        self.tell_here(Heard::Books(tenant.clone(), Some(clients)));
     }
 
     /// Tells the pages of this node alone.

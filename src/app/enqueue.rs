@@ -24,7 +24,8 @@ pub const RESTORE: &str = "restore_session";
 pub const ASK: &str = "ask_session";
 pub const ALERT: &str = "tell_operator";
 pub const BOOKS: &str = "keep_books";
-pub const ALL: [&str; 12] = [
+pub const ISSUE_CODE: &str = "issue_code";
+pub const ALL: [&str; 13] = [
     ABSORB,
     SEND,
     CONFIGURE,
@@ -37,6 +38,7 @@ pub const ALL: [&str; 12] = [
     ASK,
     ALERT,
     BOOKS,
+    ISSUE_CODE,
 ];
 /// Of the subject and the lane of what reads a salon's journal.
 pub const SYNC_ENDING: &str = ":sync";
@@ -119,6 +121,20 @@ pub async fn books(conn: &mut Conn, tenant: &TenantId, now: UnixMs) -> Result<()
     let run_at = now.plus_ms(BOOKS_DELAY_MS);
     let job = new(Some(tenant), BOOKS, tenant.to_string(), format!("{tenant}:books"), run_at, now);
     Ok(job::enqueue(conn, &job).await?)
+}
+
+/// Somebody asked for a code with this (hashed) number.
+pub async fn issue_code(conn: &mut Conn, tenant: &TenantId, phone: &str, now: UnixMs) -> Result<(), Error> {
+    let subject = format!("{tenant}:{phone}");
+    let job = new(Some(tenant), ISSUE_CODE, subject.clone(), subject, now, now);
+    Ok(job::enqueue(conn, &job).await?)
+}
+
+/// Takes such a job's subject apart.
+#[must_use]
+pub fn issue_code_subject(subject: &str) -> Option<(TenantId, &str)> {
+    let (tenant, phone) = subject.split_once(':')?;
+    Some((TenantId::parse(tenant)?, phone))
 }
 
 /// Rings for a record again, as if a hook had come.

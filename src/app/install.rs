@@ -307,6 +307,7 @@ async fn renew(
             super::pace::forget(conn, &known.id).await?;
             sitting::delete_all(conn, &known.id).await?;
             login::delete_all(conn, &known.id).await?;
+            super::client_door::forget(conn, &known.id).await?;
             catalog::clear_progress(conn, &known.id).await?;
             tenant::set_keys(conn, &known.id, &keys, now).await?;
         }

@@ -131,6 +131,7 @@ pub async fn unlink(app: &App, id: &TenantId) -> Result<(), Error> {
     // Its people have nothing to look at any more, and their addresses are not ours to keep.
     sitting::delete_all(&mut conn, id).await?;
     login::delete_all(&mut conn, id).await?;
+    super::client_door::forget(&mut conn, id).await?;
     conn.commit().await?;
     app.keys.forget(id);
     app.key_changes.look_again();

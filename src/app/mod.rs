@@ -10,10 +10,13 @@ pub mod alerts;
 pub mod asks;
 pub mod bells;
 pub mod bonuses;
+pub mod booking_form;
 pub mod books;
 pub mod bus;
 mod cards;
 pub mod catalog;
+pub mod client_door;
+pub mod client_pages;
 pub mod clients;
 pub mod codes;
 pub mod connect;
@@ -101,6 +104,7 @@ pub struct App {
     pub node: Arc<node::Node>,
     pub intake: intake::Batcher,
     pub addresses: addresses::Addresses,
+    forms: booking_form::Forms,
     /// Places for visits from the marketplace; see [`install::MOST_VISITS`].
     pub visits: Semaphore,
     passwords: passwords::Passwords,
@@ -130,6 +134,7 @@ impl App {
         Self {
             intake: intake::Batcher::default(),
             addresses: addresses::Addresses::default(),
+            forms: booking_form::Forms::default(),
             visits: Semaphore::new(install::MOST_VISITS),
             passwords: passwords::Passwords::default(),
             db: parts.db,

@@ -279,7 +279,8 @@ pub(super) async fn settle_interrupted(
     if !is_over {
         return Ok(Some(listening_since.map_or(SIGN_WAIT_MS, |since| SIGN_WAIT_MS - now.since(since))));
     }
-    settle(app, id, &row, OutboxState::Uncertain, Some(Key::Interrupted.into())).await?;
+    let state = if row.kind.is_asked_for() { OutboxState::Expired } else { OutboxState::Uncertain };
+    settle(app, id, &row, state, Some(Key::Interrupted.into())).await?;
     Ok(None)
 }
 

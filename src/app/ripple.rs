@@ -17,6 +17,7 @@ pub enum Ripple {
     Connected(TenantId),
     Activated(TenantId),
     Sync(TenantId, SyncId),
+    Books(TenantId),
     /// A session's node has something to do.
     Ring,
 }
@@ -39,6 +40,10 @@ pub async fn hear(app: &App, ripple: Ripple) -> Result<(), Error> {
             for kind in [enqueue::SEND, enqueue::ASK, enqueue::RESTORE, enqueue::UNLINK] {
                 app.bells.ring(kind);
             }
+            return Ok(());
+        }
+        Ripple::Books(id) => {
+            app.bus.tell_here(Heard::Books(id, None));
             return Ok(());
         }
         Ripple::View(id) => (id, News::View),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::error::Error;
 use super::{App, tenants_of};
+use crate::domain::client_door;
 use crate::domain::message::OutboxState;
 use crate::domain::record::Record;
 use crate::domain::timeline::{Cursor, Entry, Eye, Message, Source, Timeline};
@@ -181,6 +182,7 @@ pub(super) fn message(key: Option<&DataKey>, row: &OutboxRow, eye: Eye) -> Resul
         Ok::<_, Error>(match eye {
             Eye::Salon => {
                 let text = key.open_text("outbox", &row.intent, &row.text)?;
+                let text = if row.kind.is_asked_for() { client_door::masked(&text) } else { text };
                 (phone.map_or(to, |phone| phone.international()), Some(text))
             }
             Eye::Operator => (phone.map(|phone| phone.masked()).unwrap_or_default(), None),

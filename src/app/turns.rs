@@ -168,6 +168,7 @@ fn waiting_of(row: &WaitingRow) -> Waiting {
         is_cold: !row.is_warm,
         client_at: row.client_at,
         is_own: row.kind.is_to_salon(),
+        is_asked_for: row.kind.is_asked_for(),
     }
 }
 

@@ -239,6 +239,7 @@ fn home_links(product: &str, crm: &str, wa: &str) -> Vec<(Locale, HomeLink)> {
         format!("{crm}/timetable/{}", demo_trip::SALON),
         format!("{wa}/phone/{}", demo_trip::CLIENT_PHONE),
         format!("{product}/desk"),
+        format!("{product}/salons/{}", demo_trip::SALON),
     ];
     let (owner, operator, password) = (demo_desk::OWNER, demo_desk::OPERATOR, demo_desk::PASSWORD);
     let desk_ru =
@@ -258,6 +259,10 @@ fn home_links(product: &str, crm: &str, wa: &str) -> Vec<(Locale, HomeLink)> {
                 ("3. Журнал салона", "Создайте запись, перенесите её, удалите"),
                 ("4. Телефон клиента", "Сюда приходят сообщения; на них можно ответить"),
                 ("5. Кабинет", &desk_ru),
+                (
+                    "6. Страница клиента",
+                    "Когда салон подключён: запись через форму салона; вход по номеру +7 900 000-00-01 после первой записи, код придёт на телефон клиента",
+                ),
             ],
         ),
         (
@@ -271,6 +276,10 @@ fn home_links(product: &str, crm: &str, wa: &str) -> Vec<(Locale, HomeLink)> {
                 ("3. The salon's journal", "Create a booking, move it, delete it"),
                 ("4. The client's phone", "Messages arrive here, and can be answered"),
                 ("5. The desk", &desk_en),
+                (
+                    "6. The client's page",
+                    "Once the salon is connected: book by the salon's form; after the first booking sign in with +7 900 000-00-01, the code comes to the client's phone",
+                ),
             ],
         ),
     ];

@@ -13,10 +13,13 @@ pub enum MessageKind {
     Welcome,
     /// To the salon's own number, on request.
     Trial,
+    /// To a client who waits for it at our pages.
+    SignInCode,
 }
 
 impl MessageKind {
-    pub const ALL: [Self; 5] = [Self::Confirmation, Self::Change, Self::Cancel, Self::Welcome, Self::Trial];
+    pub const ALL: [Self; 6] =
+        [Self::Confirmation, Self::Change, Self::Cancel, Self::Welcome, Self::Trial, Self::SignInCode];
 
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -26,6 +29,7 @@ impl MessageKind {
             Self::Cancel => "cancel",
             Self::Welcome => "welcome",
             Self::Trial => "trial",
+            Self::SignInCode => "sign_in_code",
         }
     }
 
@@ -38,6 +42,13 @@ impl MessageKind {
     #[must_use]
     pub fn is_to_salon(self) -> bool {
         matches!(self, Self::Welcome | Self::Trial)
+    }
+
+    /// The client asked for it a moment ago and waits: a person would answer at once too. Minutes later it is of use to nobody, so
+    /// no person is asked what became of it; and what it says is not for the desk to read.
+    #[must_use]
+    pub fn is_asked_for(self) -> bool {
+        self == Self::SignInCode
     }
 }
 

@@ -6,6 +6,7 @@ pub mod bonus;
 pub mod books;
 pub mod breaker;
 pub mod client;
+pub mod client_door;
 pub mod code;
 pub mod connect;
 pub mod dates;

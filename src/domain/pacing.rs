@@ -148,6 +148,8 @@ pub struct Waiting {
     pub client_at: Option<UnixMs>,
     /// To the salon's own number: nobody is bothered by it.
     pub is_own: bool,
+    /// The client asked for it and waits, as for an answer: it is counted, but does not wait for what others have used up.
+    pub is_asked_for: bool,
 }
 
 /// How it stands with a salon's sending, for people. Instants are unix milliseconds.
@@ -181,12 +183,16 @@ pub fn turn(rules: &Pacing, number: &Number, message: &Waiting, now: UnixMs) -> 
         // Nothing was sent later than now: a clock that was ahead has been set right, and nobody waits for it to come true.
         let past = |at: Option<UnixMs>| at.filter(|at| *at <= now);
         bars.extend(past(number.last_at).map(|last| (last.plus_ms(pause(rules, last)), Key::Paced)));
-        bars.extend(past(message.client_at).map(|last| (last.plus_ms(rules.client_pause_ms), Key::Paced)));
-        let each = HOUR_MS / rules.per_hour;
-        let ahead = each * rules.burst;
-        bars.push((number.busy_until.plus_ms(-ahead).min(now.plus_ms(each)), Key::HourFull));
-        if message.is_cold {
-            bars.push((new_chat_free(rules, number, message, now), Key::NewChatsFull));
+        if !message.is_asked_for {
+            bars.extend(
+                past(message.client_at).map(|last| (last.plus_ms(rules.client_pause_ms), Key::Paced)),
+            );
+            let each = HOUR_MS / rules.per_hour;
+            let ahead = each * rules.burst;
+            bars.push((number.busy_until.plus_ms(-ahead).min(now.plus_ms(each)), Key::HourFull));
+            if message.is_cold {
+                bars.push((new_chat_free(rules, number, message, now), Key::NewChatsFull));
+            }
         }
     }
     if message.is_cold && !message.is_own {

@@ -28,6 +28,7 @@ fn message() -> Waiting {
         is_cold: false,
         client_at: None,
         is_own: false,
+        is_asked_for: false,
     }
 }
 
@@ -69,6 +70,24 @@ fn between_two_messages_it_pauses_each_time_differently_whoever_is_next() {
 fn one_client_is_not_written_to_twice_in_a_breath() {
     let again = Waiting { client_at: Some(NOW), ..message() };
     assert_eq!(later(turn(&rules(), &number(3), &again, NOW)), (15_000, Key::Paced));
+}
+
+#[test]
+fn what_a_client_asked_for_waits_for_the_numbers_breath_alone() {
+    let rules = rules();
+    let mut busy_until = UnixMs(0);
+    for _ in 0..rules.burst + 9 {
+        busy_until = rules.busy_after(busy_until, NOW);
+    }
+    let tired = Number { busy_until, begun: vec![NOW; 500], ..number(3) };
+    let code = Waiting { is_cold: true, client_at: Some(NOW), ..message() };
+    assert!(matches!(turn(&rules, &tired, &code, NOW), Turn::Later { .. }));
+    let code = Waiting { is_asked_for: true, ..code };
+    assert_eq!(turn(&rules, &tired, &code, NOW), Turn::Now);
+    let spoke = Number { last_at: Some(NOW), ..tired.clone() };
+    assert!(matches!(turn(&rules, &spoke, &code, NOW), Turn::Later { why: Key::Paced, .. }));
+    let locked = Number { locked_until: Some(NOW.plus_ms(HOUR_MS)), ..tired };
+    assert_eq!(later(turn(&rules, &locked, &code, NOW)), (HOUR_MS, Key::ReachOutLocked));
 }
 
 #[test]

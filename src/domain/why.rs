@@ -73,6 +73,7 @@ keys! {
         Cancel => "cancel",
         Welcome => "welcome",
         Trial => "trial",
+        SignInCode => "sign_in_code",
         // Hooks.
         Waiting => "waiting",
         Absorbed => "absorbed",
@@ -193,6 +194,7 @@ impl From<MessageKind> for Why {
             MessageKind::Cancel => Key::Cancel,
             MessageKind::Welcome => Key::Welcome,
             MessageKind::Trial => Key::Trial,
+            MessageKind::SignInCode => Key::SignInCode,
         };
         key.into()
     }

@@ -9,7 +9,7 @@ use crate::kernel::locale::Locale;
 
 /// WhatsApp takes more; nobody reads more.
 const LONGEST: usize = 2000;
-const PLACEHOLDERS: [&str; 11] = [
+const PLACEHOLDERS: [&str; 12] = [
     "greeting",
     "name",
     "salon",
@@ -21,6 +21,7 @@ const PLACEHOLDERS: [&str; 11] = [
     "address",
     "old_date",
     "old_time",
+    "code",
 ];
 
 const DEFAULT_RU: &str = include_str!("../../tenants/_default/wording/ru.toml");
@@ -37,6 +38,7 @@ struct Texts {
     cancel: Option<String>,
     welcome: Option<String>,
     trial: Option<String>,
+    sign_in_code: Option<String>,
 }
 
 /// All sets in all languages for one salon.
@@ -55,6 +57,7 @@ pub struct Filling {
     pub address: String,
     pub old_date: String,
     pub old_time: String,
+    pub code: String,
 }
 
 impl Wording {
@@ -69,6 +72,9 @@ impl Wording {
         for (set, texts) in file {
             for template in texts.all() {
                 check(template).map_err(|problem| format!("[{set}] {problem}"))?;
+            }
+            if texts.sign_in_code.as_ref().is_some_and(|text| !text.contains("{code}")) {
+                return Err(format!("[{set}] sign_in_code must say {{code}}"));
             }
             self.0.entry((locale, set)).or_default().learn(texts);
         }
@@ -97,6 +103,7 @@ impl Wording {
             MessageKind::Cancel => text(|t| &t.cancel),
             MessageKind::Welcome => text(|t| &t.welcome),
             MessageKind::Trial => text(|t| &t.trial),
+            MessageKind::SignInCode => text(|t| &t.sign_in_code),
         };
         let values = filling.values(locale);
         let greeting = if clean(&filling.name).is_empty() {
@@ -119,6 +126,7 @@ impl Texts {
             &self.cancel,
             &self.welcome,
             &self.trial,
+            &self.sign_in_code,
         ]
         .into_iter()
         .filter_map(Option::as_deref)
@@ -137,6 +145,7 @@ impl Texts {
         keep(&mut self.cancel, newer.cancel);
         keep(&mut self.welcome, newer.welcome);
         keep(&mut self.trial, newer.trial);
+        keep(&mut self.sign_in_code, newer.sign_in_code);
     }
 }
 
@@ -162,6 +171,7 @@ impl Filling {
                 "address" => clean(&filling.address),
                 "old_date" => filling.old_date.clone(),
                 "old_time" => filling.old_time.clone(),
+                "code" => filling.code.clone(),
                 _ => return None,
             })
         }

@@ -11,6 +11,7 @@ fn anna() -> Filling {
         address: "ул. Примерная, д. 1".into(),
         old_date: "пт, 13 марта".into(),
         old_time: "12:00".into(),
+        code: "042917".into(),
     }
 }
 
@@ -51,6 +52,16 @@ fn every_shipped_text_fills_without_a_leftover() {
             }
         }
     }
+}
+
+#[test]
+fn a_code_is_said_or_the_text_is_refused() {
+    for locale in Locale::ALL {
+        assert!(render(locale, "festive", MessageKind::SignInCode, &anna()).contains(": 042917\n"));
+    }
+    let silent =
+        Wording::defaults().expect("shipped texts").with(Locale::Ru, "[plain]\nsign_in_code = 'Войдите'");
+    assert!(silent.is_err_and(|problem| problem.contains("sign_in_code")));
 }
 
 #[test]

@@ -2,7 +2,8 @@
 
 use crate::app::enqueue;
 use crate::app::{
-    App, Error, absorb, activate, alerts, asks, books, hook_settings, lifecycle, sessions, sync, turns,
+    App, Error, absorb, activate, alerts, asks, books, client_door, hook_settings, lifecycle, sessions, sync,
+    turns,
 };
 use crate::domain::retry::Schedule;
 use crate::kernel::clock::UnixMs;
@@ -24,7 +25,7 @@ pub struct Kind {
 
 /// Those that mostly wait for YClients have few places: the turns there are few. A salon sends one thing at a time, so many places
 /// are many salons: those whose WhatsApp is slow to answer leave room for the others.
-pub const KINDS: [Kind; 12] = [
+pub const KINDS: [Kind; 13] = [
     own(enqueue::ABSORB, 32),
     own(enqueue::SEND, 128).of_session(),
     own(enqueue::ASK, 8).of_session(),
@@ -37,6 +38,7 @@ pub const KINDS: [Kind; 12] = [
     shared(enqueue::CHECK_STATUS, 2),
     own(enqueue::ALERT, 2),
     own(enqueue::BOOKS, 4),
+    own(enqueue::ISSUE_CODE, 8),
 ];
 
 const fn own(name: &'static str, places: usize) -> Kind {
@@ -145,6 +147,11 @@ async fn dispatch(app: &App, job: &JobRow) -> Result<Option<i64>, Failure> {
         enqueue::RESTORE => return Ok(sessions::restore(app, &tenant).await?),
         enqueue::ASK => asks::hear(app, &tenant).await?,
         enqueue::BOOKS => return Ok(books::keep(app, &tenant).await?),
+        enqueue::ISSUE_CODE => {
+            let (tenant, phone) = enqueue::issue_code_subject(&job.subject)
+                .ok_or_else(|| Failure::Unknown(format!("not a subject: {}", job.subject)))?;
+            client_door::issue(app, &tenant, phone).await?;
+        }
         enqueue::ALERT => {
             alerts::tell(app, &job.tenant_id, &AlertId::from_stored(job.subject.clone())).await?
         }

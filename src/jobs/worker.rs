@@ -12,7 +12,7 @@ use tokio_util::task::TaskTracker;
 use super::kinds::{self, KINDS, Kind, Outcome};
 use crate::app::bus::News;
 use crate::app::enqueue::{self, POLL_MS};
-use crate::app::{App, Error, alerts, books, lifecycle, node, sync, turns};
+use crate::app::{App, Error, alerts, books, client_door, lifecycle, node, sync, turns};
 use crate::domain::alert::AlertKind;
 use crate::domain::login::{FORGET_MS, IDLE_MS};
 use crate::kernel::clock::UnixMs;
@@ -228,6 +228,7 @@ async fn chores(app: &App) -> Result<(), Error> {
     retention::delete_old(&mut conn, now.plus_ms(-HISTORY_KEPT_MS), 1000).await?;
     sitting::delete_old(&mut conn, now.plus_ms(-IDLE_MS), 1000).await?;
     guess::delete_old(&mut conn, now.plus_ms(-FORGET_MS), 1000).await?;
+    client_door::tidy(&mut conn, now, 1000).await?;
     conn.commit().await?;
     unpark(app, now.plus_ms(-PARKED_MS)).await?;
     turns::ring_silent(app).await?;

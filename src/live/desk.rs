@@ -70,7 +70,7 @@ pub fn open(io: &SocketIo, app: Arc<App>) -> impl Future<Output = ()> + Send + '
         loop {
             match news.recv().await {
                 Ok(Heard::Of(company, News::Sync(run))) => desk.tell(&io, &company, &run).await,
-                Ok(Heard::Of(..)) => {}
+                Ok(Heard::Of(..) | Heard::Books(..)) => {}
                 // What was missed is not known: the latest of each is told anew.
                 Ok(Heard::Anything) | Err(RecvError::Lagged(_)) => desk.tell_all(&io).await,
                 Err(RecvError::Closed) => return,

@@ -36,6 +36,8 @@ impl AppDoor {
                             let _ = out.send(change);
                         }
                     }
+                    // The connect page shows nothing of them.
+                    Ok(Heard::Books(..)) => {}
                     Ok(Heard::Anything) | Err(RecvError::Lagged(_)) => drop(out.send(Change::Anything)),
                     Err(RecvError::Closed) => return,
                 }

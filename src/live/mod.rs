@@ -9,6 +9,7 @@
 //! with `state`. Moments that may pass between two views (`connected`, `activated`, `error`) come as [`LiveEvent`]s. A client may
 //! hear one of them twice, after a reconnect; never a different one.
 
+pub mod clients;
 pub mod desk;
 pub mod door;
 mod hub;

@@ -3,6 +3,7 @@
 use sqlx::{FromRow, QueryBuilder};
 
 use super::db::{Conn, on};
+use super::desk::Way;
 use super::error::Error;
 use crate::domain::books::Status;
 use crate::kernel::clock::UnixMs;
@@ -23,14 +24,30 @@ const LIST_OF_CLIENT: &str = "SELECT * FROM record WHERE tenant_id = $1 AND clie
 /// Lists go through [`QueryBuilder`]; this is the form for one.
 const LAST_VISITS: &str = "SELECT client_id, MAX(starts_at) FROM record WHERE tenant_id = $1 AND starts_at <= $2 \
      AND status IN ('pending', 'confirmed', 'completed') AND client_id IN ($3) GROUP BY client_id";
+/// What is called off is no visit that is ahead.
+const AHEAD_OF_CLIENT: &str = "SELECT * FROM record WHERE tenant_id = $1 AND client_id = $2 AND status <> 'cancelled' \
+     AND (starts_at, record_id) > ($3, $4) ORDER BY starts_at, record_id LIMIT $5";
+const BEHIND_OF_CLIENT: &str = "SELECT * FROM record WHERE tenant_id = $1 AND client_id = $2 \
+     AND (starts_at, record_id) < ($3, $4) ORDER BY starts_at DESC, record_id DESC LIMIT $5";
 /// Across tenants on purpose: salons with records that are due and no job that would keep them. Of one whose key was destroyed
 /// nothing can be read any more.
 const LIST_SILENT: &str = "SELECT t.id FROM tenant AS t WHERE t.data_key <> '' \
      AND EXISTS (SELECT 1 FROM record AS r WHERE r.tenant_id = t.id AND r.books_due) \
      AND NOT EXISTS (SELECT 1 FROM job WHERE kind = $1 AND subject = t.id AND state IN ('ready', 'leased', 'parked')) LIMIT $2";
 
-pub const SQL: &[&str] =
-    &[TAKE_DUE, FIND, KEEP, SETTLE, MAKE_DUE, LIST_UNMATCHED, LIST_OF_CLIENT, LAST_VISITS, LIST_SILENT];
+pub const SQL: &[&str] = &[
+    TAKE_DUE,
+    FIND,
+    KEEP,
+    SETTLE,
+    MAKE_DUE,
+    LIST_UNMATCHED,
+    LIST_OF_CLIENT,
+    LAST_VISITS,
+    AHEAD_OF_CLIENT,
+    BEHIND_OF_CLIENT,
+    LIST_SILENT,
+];
 
 /// A record's row as the books know it; `body` is sealed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -189,6 +206,25 @@ pub async fn last_visits(
         query.build_query_as().persistent(false).fetch_all(c).await
     })?;
     Ok(rows.into_iter().map(|(id, at)| (ClientKey::from_stored(id), UnixMs(at))).collect())
+}
+
+/// A client's records beyond a moment and, of this moment, a record: of those ahead the nearest first, and none that is called off;
+/// the other way the latest first.
+pub async fn turn_of_client(
+    conn: &mut Conn,
+    tenant: &TenantId,
+    client: &ClientKey,
+    way: Way,
+    beyond: (UnixMs, RecordId),
+    limit: i64,
+) -> Result<Vec<BookRow>, Error> {
+    let sql = match way {
+        Way::Ahead => AHEAD_OF_CLIENT,
+        Way::Behind => BEHIND_OF_CLIENT,
+    };
+    let raw: Vec<Raw> = on!(conn, c => sqlx::query_as(sql).bind(tenant.as_str()).bind(client.as_str()).bind(beyond.0.0)
+        .bind(beyond.1.0).bind(limit).fetch_all(c).await)?;
+    Ok(rows(raw))
 }
 
 /// Salons whose records are due though no job of `kind` waits or runs.

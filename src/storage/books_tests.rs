@@ -13,6 +13,7 @@ both!(
     what_a_person_is_to_settle_is_listed_a_page_at_a_time,
     a_clients_records_are_listed_the_latest_visit_first,
     of_many_clients_the_last_visit_is_told,
+    a_clients_records_are_turned_from_now_on_or_from_the_latest_back,
     a_salon_whose_records_are_due_and_has_no_bell_is_found,
     nobody_sees_the_books_of_another_salon,
 );
@@ -193,6 +194,32 @@ async fn of_many_clients_the_last_visit_is_told(db: Db) {
     assert_eq!(seen, [(anna(), NOW.plus_secs(2))], "neither what is off nor what is still to come");
     assert_eq!(seen!(db, c => last_visits(c, &rose, &both, NOW.plus_secs(9))), []);
     assert_eq!(seen!(db, c => last_visits(c, &iris, &[], NOW)), []);
+}
+
+async fn a_clients_records_are_turned_from_now_on_or_from_the_latest_back(db: Db) {
+    let (iris, rose) = (salon(&db).await, salon(&db).await);
+    write(&db, &iris, &[1, 2, 3, 4, 5]).await;
+    write(&db, &rose, &[6]).await;
+    for number in [1, 2, 3, 4] {
+        done!(db, c => settle(c, &iris, RecordId(number), Some(&anna()), "person"));
+    }
+    done!(db, c => settle(c, &rose, RecordId(6), Some(&anna()), "person"));
+    let off = BookRow { status: Some(Status::Cancelled), ..get(&db, &iris, 3).await };
+    done!(db, c => keep(c, &iris, &off));
+    let turned = async |way, from: i64, record: i64, limit| {
+        let beyond = (NOW.plus_secs(from), RecordId(record));
+        let rows = seen!(db, c => turn_of_client(c, &iris, &anna(), way, beyond, limit));
+        rows.into_iter().map(|row| row.id.0).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        turned(Way::Ahead, 0, i64::MAX, 9).await,
+        [1, 2, 4],
+        "none that is called off, none of another"
+    );
+    assert_eq!(turned(Way::Ahead, 0, i64::MAX, 2).await, [1, 2]);
+    assert_eq!(turned(Way::Ahead, 2, 2, 9).await, [4]);
+    assert_eq!(turned(Way::Behind, 99, 0, 9).await, [4, 3, 2, 1]);
+    assert_eq!(turned(Way::Behind, 3, 3, 1).await, [2]);
 }
 
 async fn a_salon_whose_records_are_due_and_has_no_bell_is_found(db: Db) {

@@ -6,6 +6,7 @@ use super::catalog::{ServiceRow, StaffRow};
 use super::db::{Conn, on};
 use super::error::Error;
 use crate::kernel::clock::UnixMs;
+use crate::kernel::crm_id::ServiceId;
 use crate::kernel::id::TenantId;
 
 const UPSERT_CATEGORY: &str = "INSERT INTO service_category (tenant_id, category_id, title, active, synced_at) \
@@ -17,10 +18,12 @@ const CATEGORIES: &str =
     "SELECT category_id, title, active FROM service_category WHERE tenant_id = $1 ORDER BY category_id";
 const SERVICES: &str = "SELECT service_id, title, category_id, price_min, price_max, length_s, active FROM service \
      WHERE tenant_id = $1 ORDER BY service_id";
+const SERVICE: &str = "SELECT service_id, title, category_id, price_min, price_max, length_s, active FROM service \
+     WHERE tenant_id = $1 AND service_id = $2";
 const STAFF: &str =
     "SELECT staff_id, name, specialization, active FROM staff WHERE tenant_id = $1 ORDER BY staff_id";
 
-pub const SQL: &[&str] = &[UPSERT_CATEGORY, RETIRE_CATEGORIES, CATEGORIES, SERVICES, STAFF];
+pub const SQL: &[&str] = &[UPSERT_CATEGORY, RETIRE_CATEGORIES, CATEGORIES, SERVICES, SERVICE, STAFF];
 
 /// A group of services.
 #[derive(Debug, Clone, PartialEq, Eq, FromRow)]
@@ -55,6 +58,14 @@ pub async fn list_categories(conn: &mut Conn, tenant: &TenantId) -> Result<Vec<C
 
 pub async fn list_services(conn: &mut Conn, tenant: &TenantId) -> Result<Vec<ServiceRow>, Error> {
     Ok(on!(conn, c => sqlx::query_as(SERVICES).bind(tenant.as_str()).fetch_all(c).await)?)
+}
+
+pub async fn find_service(
+    conn: &mut Conn,
+    tenant: &TenantId,
+    id: ServiceId,
+) -> Result<Option<ServiceRow>, Error> {
+    Ok(on!(conn, c => sqlx::query_as(SERVICE).bind(tenant.as_str()).bind(id.0).fetch_optional(c).await)?)
 }
 
 pub async fn list_staff(conn: &mut Conn, tenant: &TenantId) -> Result<Vec<StaffRow>, Error> {

@@ -42,6 +42,9 @@ async fn what_was_written_is_what_is_compared_with(db: Db) {
     };
     done!(db, c => catalog::upsert_services(c, &iris, std::slice::from_ref(&cut), NOW));
     done!(db, c => catalog::upsert_staff(c, &iris, std::slice::from_ref(&oleg), NOW));
+    assert_eq!(seen!(db, c => find_service(c, &iris, ServiceId(1))), Some(cut.clone()));
+    assert_eq!(seen!(db, c => find_service(c, &iris, ServiceId(2))), None);
+    assert_eq!(seen!(db, c => find_service(c, &rose, ServiceId(1))), None);
     assert_eq!(seen!(db, c => list_services(c, &iris)), [cut]);
     assert_eq!(seen!(db, c => list_staff(c, &iris)), [oleg]);
     assert!(seen!(db, c => list_services(c, &rose)).is_empty());

@@ -3,13 +3,16 @@
 //! Every statement that touches a tenant's rows says so (`tenant_id = $n`); `tests/it/tidy.rs` holds that.
 
 pub mod alert;
+pub mod allowance;
 pub mod api_key;
+pub mod booking_form;
 pub mod books;
 pub mod catalog;
 pub mod catalog_now;
 pub mod chat;
 pub mod claim;
 pub mod client;
+pub mod client_sitting;
 pub mod db;
 pub mod decision;
 pub mod desk;
@@ -31,6 +34,7 @@ pub mod record;
 pub mod record_batch;
 pub mod retention;
 pub mod session_lease;
+pub mod sign_in;
 pub mod sitting;
 pub mod sql;
 pub mod sync_run;

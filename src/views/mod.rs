@@ -5,6 +5,7 @@
 //! update over the socket, so the page and the socket never disagree. The price is some kilobytes per change.
 
 pub mod assets;
+pub mod client;
 pub mod connect;
 pub mod dates;
 pub mod desk;

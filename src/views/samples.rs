@@ -3,7 +3,7 @@
 use super::connect::{self, FirstWay, Opening};
 use super::home::HomeLink;
 use super::install::{Choice, Problem};
-use super::{Frame, Reader, desk, error, home, install, timeline};
+use super::{Frame, Reader, client, desk, error, home, install, timeline};
 use crate::kernel::locale::Locale;
 
 /// One page as it is sent.
@@ -41,6 +41,9 @@ pub fn samples(locale: Locale) -> Vec<Sample> {
     }
     for (name, html) in desk::samples(&frame) {
         add(format!("desk-{name}"), html);
+    }
+    for (name, html) in client::samples(&frame) {
+        add(format!("client-{name}"), html);
     }
     for status in [400, 403, 404, 429, 500, 503] {
         add(format!("error-{status}"), error::error(frame(), status));

@@ -20,6 +20,10 @@ pub fn status(error: &app::Error) -> StatusCode {
             "already_linked" | "not_installed" | "not_uncertain" | "not_active" | "key_was_used"
             | "email_taken" | "visit_cancelled" | "already_settled",
         ) => StatusCode::CONFLICT,
+        app::Error::Rejected("service_not_linked" | "master_not_linked" | "no_booking_form") => {
+            StatusCode::NOT_FOUND
+        }
+        app::Error::Rejected("yclients_unreachable") => StatusCode::SERVICE_UNAVAILABLE,
         app::Error::Rejected("foreign_company" | "not_the_owner" | "not_allowed") => StatusCode::FORBIDDEN,
         app::Error::Rejected(_) => StatusCode::BAD_REQUEST,
         app::Error::NotFound => StatusCode::NOT_FOUND,
@@ -47,7 +51,19 @@ fn log(error: &app::Error, status: StatusCode, request_id: &str) {
 pub fn problem(error: &app::Error, request_id: &str) -> Response {
     let status = status(error);
     log(error, status, request_id);
-    let code = match error {
+    problem_json(status, code(error), request_id)
+}
+
+/// The same, with what is wrong in a reader's words.
+#[must_use]
+pub fn problem_in_words(error: &app::Error, request_id: &str, words: &str) -> Response {
+    let status = status(error);
+    log(error, status, request_id);
+    problem_with(status, code(error), request_id, &json!({"detail": words}))
+}
+
+fn code(error: &app::Error) -> &'static str {
+    match error {
         app::Error::Rejected(key) => key,
         app::Error::NotFound => "not_found",
         app::Error::Overloaded | app::Error::Starting | app::Error::NotHeld => "busy",
@@ -56,8 +72,7 @@ pub fn problem(error: &app::Error, request_id: &str) -> Response {
         app::Error::Alarm(_) => "alert_failed",
         app::Error::Storage(_) => "storage_failed",
         app::Error::Sealed(_) | app::Error::Stored(_) => "internal",
-    };
-    problem_json(status, code, request_id)
+    }
 }
 
 #[must_use]

@@ -2,6 +2,7 @@
 
 pub mod api;
 pub mod assets;
+mod client;
 pub mod clients;
 mod connect;
 mod desk;

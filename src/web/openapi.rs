@@ -9,7 +9,7 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi, ToSchema};
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
-use super::{api, clients, hooks, logins, sync, timeline, upkeep};
+use super::{api, client, clients, hooks, logins, sync, timeline, upkeep};
 
 /// Where the page is.
 pub const PAGE: &str = "/api/docs";
@@ -52,6 +52,8 @@ pub struct Problem {
         clients::settle,
         upkeep::check_bookings, upkeep::webhook, upkeep::test_hook, upkeep::generate_codes,
         logins::invite, hooks::accept_signed,
+        client::door::ask, client::door::enter, client::door::sign_out, client::api::profile, client::api::bookings,
+        client::api::widget_url,
     ),
     modifiers(&Key),
     tags(
@@ -59,6 +61,7 @@ pub struct Problem {
         (name = "records", description = "What was said of a record, and why"),
         (name = "sync", description = "The journal as a whole"),
         (name = "clients", description = "Clients, their codes and bonuses, in the desk's eyes"),
+        (name = "client", description = "What a salon's client sees and does, signed in by a code on WhatsApp"),
         (name = "people", description = "Who may use the desk"),
         (name = "hooks", description = "What YClients posts"),
     ),

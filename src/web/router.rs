@@ -9,8 +9,8 @@ use axum::routing::{get, post};
 use super::layer::{language, request_id, security_headers};
 use super::state::{WebSettings, WebState};
 use super::{
-    api, assets, clients, connect, desk, error, health, hooks, install, logins, marketplace, openapi, sync,
-    timeline, timeline_page, upkeep,
+    api, assets, client, clients, connect, desk, error, health, hooks, install, logins, marketplace, openapi,
+    sync, timeline, timeline_page, upkeep,
 };
 use crate::app::App;
 use crate::live;
@@ -24,6 +24,7 @@ pub fn router(app: Arc<App>, settings: WebSettings) -> Router {
     let (sockets, io, pump) = live::layer(Arc::new(door));
     tokio::spawn(pump);
     tokio::spawn(live::desk::open(&io, app.clone()));
+    tokio::spawn(live::clients::open(&io, app.clone()));
     let state = WebState { app, settings: Arc::new(settings) };
     Router::new()
         // the owner's browser
@@ -59,6 +60,23 @@ pub fn router(app: Arc<App>, settings: WebSettings) -> Router {
         .route("/api/v1/companies/{id}/webhook/tests/{number}", get(upkeep::test_hook))
         .route("/api/v1/companies/{id}/codes", post(upkeep::generate_codes))
         .route("/api/v1/logins", post(logins::invite))
+        // a salon's clients: programs
+        .route("/api/v1/companies/{id}/sign-in", post(client::door::ask))
+        .route("/api/v1/companies/{id}/sign-in/code", post(client::door::enter))
+        .route("/api/v1/sign-out", post(client::door::sign_out))
+        .route("/api/v1/profile", get(client::api::profile))
+        .route("/api/v1/booking", get(client::api::bookings))
+        .route("/api/v1/yclients/widget-url/{service_id}", get(client::api::widget_url))
+        // their pages
+        .route("/salons/{id}", get(client::pages::home))
+        .route("/salons/{id}/sign-in", get(client::pages::sign_in).post(client::pages::ask))
+        .route("/salons/{id}/sign-in/code", post(client::pages::enter))
+        .route("/salons/{id}/sign-out", post(client::pages::sign_out))
+        .route("/salons/{id}/profile", get(client::pages::profile))
+        .route("/salons/{id}/bookings", get(client::pages::bookings))
+        .route("/salons/{id}/book", get(client::pages::book))
+        .route("/salons/{id}/book/arrived", get(client::pages::arrived))
+        .route("/salons/{id}/book/{service_id}", get(client::pages::open_form))
         // a person whom such a program gave a link
         .route("/companies/{id}/records/{record_id}/timeline", get(timeline_page::show))
         .route("/companies/{id}/records/{record_id}/timeline/settle", post(timeline_page::settle))

@@ -156,6 +156,10 @@ impl YclientsApi {
         Self { urgency: Urgency::Background, ..self.clone() }
     }
 
+    pub(super) fn base(&self) -> &str {
+        &self.base
+    }
+
     /// No call begins from now on; those that began may end.
     pub fn close(&self) {
         self.closing.cancel();

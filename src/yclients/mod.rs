@@ -5,6 +5,7 @@
 //! What leaves this floor are the domain's types and a handful of plain structs.
 
 pub mod api;
+pub mod booking_form;
 pub mod catalog;
 pub mod client_hook;
 pub mod envelope;

@@ -168,6 +168,9 @@ fn every_statement_on_a_tenants_rows_names_the_tenant() {
         "ledger_line",
         "login",
         "sitting",
+        "sign_in",
+        "client_sitting",
+        "booking_form",
     ];
     // Across tenants on purpose, each for the reason that stands beside it in storage.
     let platform = [
@@ -183,6 +186,8 @@ fn every_statement_on_a_tenants_rows_names_the_tenant() {
         "SELECT * FROM login WHERE invitation",
         "SELECT * FROM sitting WHERE id",
         "DELETE FROM sitting WHERE id",
+        "SELECT * FROM client_sitting WHERE id",
+        "DELETE FROM client_sitting WHERE id",
     ];
     let mut looked = 0;
     for (file, statement) in sql::all() {

@@ -33,7 +33,8 @@
 //!
 //! `/` and `/appstore/{a}` (consent), `/appstore/{a}/salon/{s}` (the application's card), `/appstore/payment` (where a payment link
 //! leads), `/timetable/{s}?date&name&phone` (the journal and the hooks that leave; name and phone
-//! fill the form for a new record).
+//! fill the form for a new record), `/form/n{form}/company/{s}/personal/menu?o=m{staff}s{service}` (the public booking form, where
+//! `showBookforms` says it is).
 //!
 //! # For whoever sets it up
 //!

@@ -8,8 +8,8 @@ use super::{
     wire::stamp,
 };
 
-/// `GET /company/{id}`; the forms only come when asked for.
-pub fn company(salon: &Salon, bookforms: bool, now: DateTime<Utc>) -> Value {
+/// `GET /company/{id}`; the forms only come when asked for: then `address` says where they are.
+pub fn company(salon: &Salon, bookforms: Option<&str>, now: DateTime<Utc>) -> Value {
     let group = json!({"id": 7101, "title": "Сеть «Пример»"});
     let mut data = json!({
         "id": salon.id, "title": salon.title, "country_id": 1, "country": salon.country, "city_id": 2,
@@ -23,16 +23,17 @@ pub fn company(salon: &Salon, bookforms: bool, now: DateTime<Utc>) -> Value {
         "main_group_id": 7101, "main_group": group, "groups": {"7101": group},
         "online_sales_form_url": format!("https://o{}.yclients.com", salon.bookform_id), "access": {},
     });
-    if bookforms {
-        data["bookforms"] = json!([bookform(salon)]);
+    if let Some(address) = bookforms {
+        data["bookforms"] = json!([bookform(salon, address)]);
     }
     data
 }
 
-pub fn bookform(salon: &Salon) -> Value {
+/// The platform's forms stand on hosts of their own, `https://n30501.yclients.com/`; ours below a path.
+pub fn bookform(salon: &Salon, address: &str) -> Value {
     json!({
         "id": salon.bookform_id, "title": "Основная форма", "is_default": 1,
-        "url": format!("https://n{}.yclients.com/", salon.bookform_id),
+        "url": format!("{address}/form/n{}/", salon.bookform_id),
     })
 }
 

@@ -67,11 +67,13 @@ fn why_key(key: Key, verb: Option<Verb>) -> &'static str {
         Key::Cancel if is_sent => "why-sent-cancel",
         Key::Welcome if is_sent => "why-sent-welcome",
         Key::Trial if is_sent => "why-sent-trial",
+        Key::SignInCode if is_sent => "why-sent-sign-in-code",
         Key::Confirmation => "why-planned-confirmation",
         Key::Change => "why-planned-change",
         Key::Cancel => "why-planned-cancel",
         Key::Welcome => "why-planned-welcome",
         Key::Trial => "why-planned-trial",
+        Key::SignInCode => "why-planned-sign-in-code",
         Key::Waiting => "why-waiting",
         Key::Absorbed => "why-absorbed",
         Key::Merged => "why-merged",
@@ -134,6 +136,7 @@ pub fn kind_key(kind: MessageKind) -> &'static str {
         MessageKind::Cancel => "kind-cancel",
         MessageKind::Welcome => "kind-welcome",
         MessageKind::Trial => "kind-trial",
+        MessageKind::SignInCode => "kind-sign-in-code",
     }
 }
 

@@ -23,7 +23,7 @@ use super::state::Visit;
 use crate::app;
 use crate::views::Frame;
 
-pub use insider::{Insider, Signed};
+pub use insider::{Insider, Signed, is_from_here};
 
 /// A page, or what stood in its way.
 fn answer(page: Result<Response, app::Error>, visit: &Visit) -> Response {
@@ -35,7 +35,7 @@ fn ok(html: String) -> Response {
 }
 
 /// `303 See Other`. What cannot stand in a header is left out.
-fn go(to: &str, cookie: Option<&str>) -> Response {
+pub fn go(to: &str, cookie: Option<&str>) -> Response {
     let mut response = StatusCode::SEE_OTHER.into_response();
     for (name, value) in [(LOCATION, Some(to)), (SET_COOKIE, cookie)] {
         if let Some(value) = value.and_then(|value| HeaderValue::from_str(value).ok()) {
@@ -46,7 +46,7 @@ fn go(to: &str, cookie: Option<&str>) -> Response {
 }
 
 /// A page's frame. The other language is at the address that shows this page: `at` where a form was sent, for its own shows none.
-fn frame(visit: &Visit, at: Option<&str>) -> Frame {
+pub fn frame(visit: &Visit, at: Option<&str>) -> Frame {
     let mut frame = visit.frame();
     let (path, query) =
         at.unwrap_or(&visit.address).split_once('?').unwrap_or((at.unwrap_or(&visit.address), ""));
@@ -58,7 +58,7 @@ fn frame(visit: &Visit, at: Option<&str>) -> Frame {
 }
 
 /// An address with these parameters; empty ones are left out.
-fn url(path: &str, parameters: &[(&str, &str)]) -> String {
+pub fn url(path: &str, parameters: &[(&str, &str)]) -> String {
     let given: Vec<_> = parameters.iter().filter(|(_, value)| !value.is_empty()).collect();
     if given.is_empty() {
         return path.to_owned();

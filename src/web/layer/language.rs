@@ -1,4 +1,4 @@
-//! Whoever chooses a language on the desk keeps it, page after page.
+//! Whoever chooses a language on the desk, or on a client's pages, keeps it there, page after page.
 
 use axum::extract::Request;
 use axum::http::{HeaderValue, header};
@@ -11,15 +11,15 @@ use crate::web::state::LANGUAGE_COOKIE;
 const YEAR_S: i64 = 365 * 86_400;
 
 pub async fn remember(request: Request, next: Next) -> Response {
-    let is_desk = request.uri().path().starts_with("/desk");
-    let query = request.uri().query().filter(|_| is_desk).unwrap_or_default();
+    let part = ["/desk", "/salons"].into_iter().find(|part| request.uri().path().starts_with(part));
+    let query = request.uri().query().filter(|_| part.is_some()).unwrap_or_default();
     let chosen = url::form_urlencoded::parse(query.as_bytes())
         .find(|(name, _)| name == "lang")
         .and_then(|(_, value)| Locale::parse(&value));
     let mut response = next.run(request).await;
-    if let Some(locale) = chosen {
+    if let (Some(locale), Some(part)) = (chosen, part) {
         let cookie = format!(
-            "{LANGUAGE_COOKIE}={}; Path=/desk; Max-Age={YEAR_S}; HttpOnly; SameSite=Lax",
+            "{LANGUAGE_COOKIE}={}; Path={part}; Max-Age={YEAR_S}; HttpOnly; SameSite=Lax",
             locale.code()
         );
         if let Ok(cookie) = HeaderValue::from_str(&cookie) {

@@ -27,12 +27,14 @@ impl Framing {
 
 /// For `axum::middleware::from_fn_with_state(framing, security_headers::add)`.
 pub async fn add(State(framing): State<Framing>, request: Request, next: Next) -> Response {
-    // Nobody frames the desk; and its forms say where they come from, which browsers do only where a referrer may be sent.
-    let is_desk = is_below(request.uri().path(), "/desk");
-    let framing = if is_desk { Framing::default() } else { framing };
-    let referrer = if is_desk { "same-origin" } else { "no-referrer" };
+    // Nobody frames the desk or a client's pages; and their forms say where they come from, which browsers do only where a referrer
+    // may be sent.
+    let path = request.uri().path();
+    let is_ours = is_below(path, "/desk") || is_below(path, "/salons");
+    let framing = if is_ours { Framing::default() } else { framing };
+    let referrer = if is_ours { "same-origin" } else { "no-referrer" };
     let mut policy = policy(&framing, host(request.headers()));
-    if is_below(request.uri().path(), openapi::PAGE) {
+    if is_below(path, openapi::PAGE) {
         // Swagger UI writes styles into its tags.
         policy = policy.replace("style-src 'self'", "style-src 'self' 'unsafe-inline'");
     }

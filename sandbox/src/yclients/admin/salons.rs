@@ -135,11 +135,11 @@ fn describe(salon: &mut Salon, body: &Value) {
 async fn change(State(world): State<World>, Path(id): Path<Id>, Json(body): Json<Value>) -> Shown {
     world.with(|state, now| {
         let zone = zone(&body["timezone"])?;
-        let before = wire_salon::company(state.salon(id.0)?, false, now);
+        let before = wire_salon::company(state.salon(id.0)?, None, now);
         let salon = state.salon_mut(id.0)?;
         describe(salon, &body);
         salon.timezone = zone.unwrap_or(salon.timezone);
-        let data = wire_salon::company(salon, false, now);
+        let data = wire_salon::company(salon, None, now);
         tell(state, &body, updated(id.0, "company", id.0, before, data));
         Ok(Json(whole(state.salon(id.0)?, &state.options)))
     })

@@ -1,8 +1,9 @@
-//! What a salon sees: the marketplace, the application's card, the journal.
+//! What a salon sees: the marketplace, the application's card, the journal; and what its clients see, the booking form.
 
 mod app;
 mod board;
 mod catalogue;
+mod form;
 mod lines;
 mod timetable;
 
@@ -29,6 +30,7 @@ pub fn routes() -> Router<World> {
         .merge(catalogue::routes())
         .merge(app::routes())
         .merge(timetable::routes())
+        .merge(form::routes())
         .route("/assets/yclients/page.css", get(async || asset("text/css; charset=utf-8", CSS)))
         .route("/assets/yclients/page.js", get(async || asset("text/javascript; charset=utf-8", JS)))
         .route("/assets/yclients/icon.svg", get(async || asset("image/svg+xml", ICON)))

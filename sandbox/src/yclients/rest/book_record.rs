@@ -104,21 +104,32 @@ fn wish(salon: &Salon, item: &Value, now: NaiveDateTime) -> Result<Wish, Refusal
 
 async fn place(State(world): State<World>, _: Partner, Path(salon): Path<Id>, Body(body): Body) -> Answer {
     world.with(|state, now| {
-        let salon_id = open_salon(state, salon)?.id;
-        let client = client(state, salon_id, &body)?;
-        let salon = state.salon(salon_id)?;
-        let mut drafts = Vec::new();
-        for wish in wishes(salon, &body, now)? {
-            drafts.push((wish.id, booked(salon, &wish, &body, &client)));
-        }
-        let mut placed = Vec::new();
-        for (id, draft) in drafts {
-            let record = journal::create(state, now, salon_id, draft, Origin::form())?;
-            let hash = &state.record(salon_id, record)?.hash;
-            placed.push(json!({"id": id, "record_id": record, "record_hash": hash}));
-        }
+        let placed = place_in(state, now, salon, &body)?;
         Ok(answer::status(StatusCode::CREATED, json!(placed), json!([])))
     })
+}
+
+/// Places what is asked for, all of it or nothing.
+pub fn place_in(
+    state: &mut world::State,
+    now: DateTime<Utc>,
+    salon: Id,
+    body: &Value,
+) -> Result<Vec<Value>, Refusal> {
+    let salon_id = open_salon(state, salon)?.id;
+    let client = client(state, salon_id, body)?;
+    let salon = state.salon(salon_id)?;
+    let mut drafts = Vec::new();
+    for wish in wishes(salon, body, now)? {
+        drafts.push((wish.id, booked(salon, &wish, body, &client)));
+    }
+    let mut placed = Vec::new();
+    for (id, draft) in drafts {
+        let record = journal::create(state, now, salon_id, draft, Origin::form())?;
+        let hash = &state.record(salon_id, record)?.hash;
+        placed.push(json!({"id": id, "record_id": record, "record_hash": hash}));
+    }
+    Ok(placed)
 }
 
 /// Who books: phone, name and, where the salon wants it, the code from the SMS.

@@ -68,7 +68,8 @@ async fn list(
 async fn show(State(world): State<World>, user: User, Path(salon): Path<Id>, params: Params) -> Answer {
     world.with(|state, now| {
         let salon = user.salon(state, salon.0)?;
-        Ok(answer::with_meta(wire_salon::company(salon, params.flag("showBookforms"), now), json!({})))
+        let bookforms = params.flag("showBookforms").then_some(world.address.as_str());
+        Ok(answer::with_meta(wire_salon::company(salon, bookforms, now), json!({})))
     })
 }
 
@@ -96,7 +97,7 @@ async fn privacy_policy(State(world): State<World>, _: Partner, Path(salon): Pat
 async fn booking_forms(State(world): State<World>, user: User, Path(salon): Path<Id>) -> Answer {
     world.with(|state, _| {
         let salon = user.salon(state, salon.0)?;
-        Ok(answer::with_meta(json!([wire_salon::bookform(salon)]), json!({"total_count": 1})))
+        Ok(answer::with_meta(json!([wire_salon::bookform(salon, &world.address)]), json!({"total_count": 1})))
     })
 }
 

@@ -1,7 +1,7 @@
 //! The REST API under `/api/v1`.
 
-mod book_record;
-mod booking;
+pub mod book_record;
+pub mod booking;
 mod clients;
 mod company;
 mod hooks_settings;
