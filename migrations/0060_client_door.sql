@@ -20,6 +20,7 @@ CREATE TABLE client_sitting (
     id         TEXT   NOT NULL PRIMARY KEY,
     tenant_id  TEXT   NOT NULL REFERENCES tenant (id),
     client_id  TEXT   NOT NULL,
+    phone      TEXT   NOT NULL,    -- keyed hash of the number the code went to: with another number it is over
     created_at BIGINT NOT NULL,
     seen_at    BIGINT NOT NULL     -- moved every few minutes, not with each page
 );

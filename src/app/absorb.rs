@@ -12,7 +12,7 @@ use crate::kernel::clock::UnixMs;
 use crate::kernel::crm_id::{ClientId, RecordId};
 use crate::kernel::failpoint::{Mistake, failpoint, planted};
 use crate::kernel::id::TenantId;
-use crate::kernel::pack::{pack, unpack};
+use crate::kernel::pack::pack;
 use crate::kernel::seal::DataKey;
 use crate::storage::inbox::{self, InboxRow};
 use crate::storage::record::{self as records, RecordWrite};
@@ -148,7 +148,8 @@ async fn absorb_record(app: &App, id: &TenantId, record_id: RecordId) -> Result<
         let waiting = list_waiting(app, id, "record", record_id.0).await?;
         let Some(mut known) = load(app, id, record_id, !waiting.is_empty()).await? else { return Ok(0) };
         failpoint!("absorb.read");
-        let outcomes = learn(&mut known, &waiting)?;
+        let bodies = app.keys.open_arrived(id, &known.key, &waiting).await?;
+        let outcomes = learn(&mut known, &bodies);
         if is_unsure(app, &known) {
             read_whole(app, &mut known, &waiting).await?;
         }
@@ -223,14 +224,11 @@ async fn write(app: &App, known: &Known, waiting: &[InboxRow], outcomes: &[&str]
 }
 
 /// Reads the hooks in the order of their changes; one that is older than what we know, or unreadable, teaches nothing.
-fn learn(known: &mut Known, waiting: &[InboxRow]) -> Result<Vec<&'static str>, Error> {
-    let mut said = Vec::with_capacity(waiting.len());
-    for row in waiting {
-        let body = unpack(&known.key.open("inbox", &row.id, &row.body)?).unwrap_or_default();
-        said.push(webhook::parse(&body).ok().and_then(|hooks| hooks.first()?.record()));
-    }
+fn learn(known: &mut Known, bodies: &[Option<Vec<u8>>]) -> Vec<&'static str> {
+    let read = |body: &Option<Vec<u8>>| webhook::parse(body.as_ref()?).ok()?.first()?.record();
+    let mut said: Vec<_> = bodies.iter().map(read).collect();
     let times: Vec<_> = said.iter().map(|record| record.as_ref()?.changed_at).collect();
-    let mut outcomes = vec![Key::Unreadable.as_str(); waiting.len()];
+    let mut outcomes = vec![Key::Unreadable.as_str(); bodies.len()];
     let mut last = None;
     for place in record::order(known.record.changed_at, &times) {
         if let Some(record) = said[place].take() {
@@ -244,7 +242,7 @@ fn learn(known: &mut Known, waiting: &[InboxRow]) -> Result<Vec<&'static str>, E
             }
         }
     }
-    Ok(outcomes)
+    outcomes
 }
 
 /// Asks the CRM for the record. One that is gone there is cancelled.

@@ -53,7 +53,7 @@ pub async fn find(app: &App, hook_key: &str) -> Result<Addressee, Error> {
     drop(conn);
     if has_before {
         let mut conn = app.db.begin().await?;
-        tenant::drop_hook_key_before(&mut conn, &tenant).await?;
+        tenant::drop_hook_key_before(&mut conn, &tenant, &hash).await?;
         conn.commit().await?;
         app.key_changes.look_again();
         tracing::info!(tenant.id = %tenant, "the new webhook address is in use; the one before it is closed");

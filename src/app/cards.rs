@@ -9,7 +9,6 @@ use crate::domain::record::Field;
 use crate::kernel::clock::UnixMs;
 use crate::kernel::crm_id::ClientId;
 use crate::kernel::id::TenantId;
-use crate::kernel::pack::unpack;
 use crate::storage::Conn;
 use crate::storage::client::{self, HashedSigns};
 use crate::storage::inbox::{self, InboxRow};
@@ -25,8 +24,7 @@ pub(super) async fn absorb(
 ) -> Result<(), Error> {
     let salon = clients::salon(app, id).await?;
     let mut last: Option<(Option<UnixMs>, ClientSaid)> = None;
-    for row in waiting {
-        let body = unpack(&salon.key.open("inbox", &row.id, &row.body)?).unwrap_or_default();
+    for body in app.keys.open_arrived(id, &salon.key, waiting).await?.into_iter().flatten() {
         let said = webhook::parse(&body).ok().and_then(|hooks| client_hook::read(hooks.first()?));
         if let Some(said) = said
             && last.as_ref().is_none_or(|(at, _)| said.changed_at >= *at || said.changed_at.is_none())

@@ -13,18 +13,19 @@
 use super::error::Error;
 use super::{App, codes, enqueue, faces, notify, pace, tenants_of, why};
 use crate::domain::client_door::{
-    self as rules, CODE_MS, Limit, MOST_TRIES, PER_ADDRESS, PER_PHONE, PER_SALON, TRIES_PER_ADDRESS,
+    self as rules, CODE_MS, Limit, MOST_TRIES, PER_ADDRESS, PER_PHONE, PER_PHONE_AND_DAY, PER_SALON,
+    TRIES_PER_ADDRESS,
 };
 use crate::domain::message::MessageKind;
 use crate::domain::tenant::TenantState;
-use crate::domain::why::Verb;
+use crate::domain::why::{Key, Verb};
 use crate::domain::wording::Filling;
 use crate::kernel::clock::UnixMs;
 use crate::kernel::id::{ClientKey, OutboxId, TenantId};
 use crate::kernel::phone::Phone;
 use crate::kernel::seal::DataKey;
 use crate::kernel::secret::{random_bits, random_hex, same, sha256_hex};
-use crate::storage::client::HashedSigns;
+use crate::storage::client::{ClientRow, HashedSigns};
 use crate::storage::outbox::{self, NewOutbox};
 use crate::storage::{Conn, allowance, booking_form, client, client_sitting, sign_in};
 
@@ -37,10 +38,12 @@ pub async fn ask(app: &App, id: &TenantId, phone: &str, from: &str) -> Result<Op
     is_open(app, id).await?;
     let phone = Phone::parse(phone).ok_or(Error::Rejected("bad_phone"))?;
     let (key, platform) = (app.keys.of(id).await?, app.keys.platform(now).await?);
+    let number = format!("{id}:{}", phone.tail());
     let counted = [
         (platform.hash("ask_address", from), PER_ADDRESS),
         (platform.hash("ask_salon", id.as_str()), PER_SALON),
-        (platform.hash("ask_phone", &format!("{id}:{}", phone.tail())), PER_PHONE),
+        (platform.hash("ask_phone", &number), PER_PHONE),
+        (platform.hash("ask_phone_day", &number), PER_PHONE_AND_DAY),
     ];
     let hash = faces::tail_hash(&key, &phone);
     let body = key.seal_text("sign_in", &hash, phone.digits());
@@ -99,6 +102,10 @@ pub async fn issue(app: &App, id: &TenantId, phone: &str) -> Result<(), Error> {
     }
     if let Some((_, number)) = &known {
         let new = compose(app, &key, id, (phone, row.asked_at), (number, &code), now).await?;
+        // A code that is good no more would only be typed in vain.
+        for before in outbox::withdraw_codes(&mut conn, id, &new.peer, now).await? {
+            why::note(&mut conn, id, (None, Some(&before)), Verb::Withdrawn, Key::Superseded, now).await?;
+        }
         if let Some(planned) = outbox::plan(&mut conn, id, &new, now).await? {
             why::note(&mut conn, id, (None, Some(&planned)), Verb::Planned, new.kind, now).await?;
             enqueue::send(&mut conn, id, now, now).await?;
@@ -211,7 +218,7 @@ pub async fn enter(app: &App, id: &TenantId, phone: &str, code: &str, from: &str
     sign_in::use_up(&mut conn, id, &hash, now).await?;
     codes::ensure(&mut conn, id, &key, &client, now).await?;
     let token = random_hex(32);
-    client_sitting::insert(&mut conn, id, &sha256_hex(&token), &client, now).await?;
+    client_sitting::insert(&mut conn, id, &sha256_hex(&token), (&client, &hash), now).await?;
     conn.commit().await?;
     tracing::info!(tenant.id = %id, client.id = %client, "a client signed in");
     Ok(Entered::In { token, until: now.plus_ms(rules::LONGEST_MS) })
@@ -225,13 +232,22 @@ pub struct ClientSitting {
     pub client: ClientKey,
 }
 
-/// Who holds this token; `None` when nobody does, or not any more.
+/// Who holds this token; `None` when nobody does, or not any more: whoever has another number by now, or was deleted, signs in anew.
 pub async fn of(app: &App, token: &str) -> Result<Option<ClientSitting>, Error> {
     let (id, now) = (sha256_hex(token), app.now());
-    let row = client_sitting::find(&mut app.db.read().await?, &id).await?;
+    let mut conn = app.db.read().await?;
+    let row = client_sitting::find(&mut conn, &id).await?;
     let Some(row) = row.filter(|row| !rules::is_over(row.created_at, row.seen_at, now)) else {
         return Ok(None);
     };
+    let client = client::find(&mut conn, &row.tenant, &row.client).await?;
+    drop(conn);
+    let is_theirs = |client: &ClientRow| {
+        client.gone_at.is_none() && client.signs.phone_tail.as_deref() == Some(row.phone.as_str())
+    };
+    if !client.as_ref().is_some_and(is_theirs) {
+        return Ok(None);
+    }
     if now.since(row.seen_at) >= TOUCH_MS {
         let mut conn = app.db.begin().await?;
         client_sitting::touch(&mut conn, &row.tenant, &id, now).await?;
@@ -268,8 +284,9 @@ pub(super) async fn forget(conn: &mut Conn, id: &TenantId) -> Result<(), Error> 
 /// Drops what counts no more.
 pub async fn tidy(conn: &mut Conn, now: UnixMs, most: i64) -> Result<(), Error> {
     let before = now.plus_ms(-rules::FORGET_MS);
-    sign_in::delete_old(conn, before, most).await?;
+    // In the order in which they are asked.
     allowance::delete_old(conn, before, most).await?;
+    sign_in::delete_old(conn, before, most).await?;
     client_sitting::delete_old(conn, now.plus_ms(-rules::IDLE_MS), most).await?;
     Ok(())
 }

@@ -94,7 +94,8 @@ pub(super) async fn make(
 /// # Decision
 /// Only the client's own card teaches: a friend who books with Anna's code, or from her address, does not give her a number. A card
 /// is their own when it is the one we know; or when it is nobody's and has their number: then the CRM has merged two cards, or made
-/// one anew. Whoever has none takes the card that their e-mail stands on.
+/// one anew. Whoever has none takes the card that their e-mail stands on, unless it says another number: else
+/// whoever knows an address could have a number of their own put in, and sign in with it.
 pub(super) async fn learn(
     conn: &mut Conn,
     salon: &Salon<'_>,
@@ -110,7 +111,11 @@ pub(super) async fn learn(
     let is_known = told.id.is_some() && row.card == told.id;
     let is_theirs = match reason {
         Reason::Phone => true,
-        Reason::Email | Reason::EmailOverPhone => row.card.is_none(),
+        Reason::Email | Reason::EmailOverPhone => {
+            let tail = told.phone.as_ref().map(|phone| faces::tail_hash(&salon.key, phone));
+            row.card.is_none()
+                && (row.signs.phone_tail.is_none() || tail.is_none() || tail == row.signs.phone_tail)
+        }
         _ => false,
     };
     if is_known || is_theirs && is_nobodys(conn, salon, told.id).await? {

@@ -14,11 +14,15 @@ const PAGE: i64 = 200;
 /// Makes new webhook addresses and answers with them. The old ones stay good until a hook comes to a new one: hooks are sent once,
 /// and whoever posts them must first be told.
 pub async fn rotate(app: &App, id: &TenantId) -> Result<Vec<String>, Error> {
-    let key = app.keys.of(id).await?;
     let hook_key = random_hex(32);
-    let sealed = key.seal_text("tenant", "hook_key", &hook_key);
     let mut conn = app.db.begin().await?;
-    tenant::set_hook_key(&mut conn, id, &sealed, &hash_hook_key(&hook_key), app.now()).await?;
+    // The key of now: a salon that was connected anew has another one than is remembered.
+    let stored = tenant::find(&mut conn, id).await?.ok_or(Error::NotFound)?;
+    let sealed = app.keys.open(&stored)?.seal_text("tenant", "hook_key", &hook_key);
+    let new = (sealed.as_str(), hash_hook_key(&hook_key));
+    if !tenant::set_hook_key(&mut conn, id, (new.0, &new.1), &stored.keys.data_key, app.now()).await? {
+        return Err(Error::Overloaded);
+    }
     conn.commit().await?;
     app.key_changes.look_again();
     tracing::info!(tenant.id = %id, "the webhook addresses were changed");

@@ -9,7 +9,9 @@ use super::error::Error;
 use super::key_changes::{KeyChanges, ReadAt};
 use crate::kernel::clock::UnixMs;
 use crate::kernel::id::TenantId;
+use crate::kernel::pack::unpack;
 use crate::kernel::seal::{DataKey, MasterKeys};
+use crate::storage::inbox::InboxRow;
 use crate::storage::tenant::StoredTenant;
 use crate::storage::{Db, platform, tenant};
 
@@ -73,6 +75,26 @@ impl Keyring {
             stored = platform::find(&mut self.db.read().await?).await?;
         }
         Ok(self.master.open_data_key(&place, &stored.ok_or(Error::NotFound)?)?)
+    }
+
+    /// Opens what arrived, each by itself. What was sealed by a key that is no more (its salon was connected anew meanwhile) nobody can
+    /// read: `None`. Fails when it is `key` that is no more.
+    pub async fn open_arrived(
+        &self,
+        tenant: &TenantId,
+        key: &DataKey,
+        arrived: &[InboxRow],
+    ) -> Result<Vec<Option<Vec<u8>>>, Error> {
+        let opened: Vec<_> = arrived.iter().map(|row| key.open("inbox", &row.id, &row.body)).collect();
+        if let Some(Err(error)) = opened.iter().find(|opened| opened.is_err()) {
+            let stored = tenant::find(&mut self.db.read().await?, tenant).await?.ok_or(Error::NotFound)?;
+            if self.open(&stored)?.hash("same", "") != key.hash("same", "") {
+                self.forget(tenant);
+                return Err((*error).into());
+            }
+            tracing::warn!(tenant.id = %tenant, "what arrived under a key that is no more cannot be read");
+        }
+        Ok(opened.into_iter().map(|opened| unpack(&opened.ok()?)).collect())
     }
 
     fn keep(&self, tenant: &TenantId, key: DataKey, read_at: ReadAt) {

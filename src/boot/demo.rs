@@ -191,7 +191,8 @@ fn demo_env(env: &Env, folder: &std::path::Path, product: &str, crm: &str, wa: &
     ours.entry("DATABASE_URL".to_owned())
         .or_insert_with(|| format!("sqlite:{}", folder.join("salonbridge.db").display()));
     // Whoever looks on does not wait as long as a real number has to.
-    let rules = "settle_ms = 1000\npacing.pause_ms = [500, 1500]\npacing.client_pause_ms = 1000";
+    let rules = "settle_ms = 1000\npacing.pause_ms = [500, 1500]\npacing.client_pause_ms = 1000\n\
+                 bonus.percent = 5\nbonus.most_percent = 50";
     ours.entry("SALONBRIDGE_RULES".to_owned()).or_insert_with(|| rules.to_owned());
     ours
 }
@@ -256,7 +257,10 @@ fn home_links(product: &str, crm: &str, wa: &str) -> Vec<(Locale, HomeLink)> {
                     "2. Телефон салона",
                     "Нажмите «Сканировать» и снимите с экрана код страницы подключения, или вставьте его снимок",
                 ),
-                ("3. Журнал салона", "Создайте запись, перенесите её, удалите"),
+                (
+                    "3. Журнал салона",
+                    "Создайте запись, перенесите её, удалите; отметьте, что клиент пришёл и заплатил: ему начислятся бонусы. Уведомления можно терять по дороге: изменение найдёт сверка, которую запускают в кабинете",
+                ),
                 ("4. Телефон клиента", "Сюда приходят сообщения; на них можно ответить"),
                 ("5. Кабинет", &desk_ru),
                 (
@@ -273,7 +277,10 @@ fn home_links(product: &str, crm: &str, wa: &str) -> Vec<(Locale, HomeLink)> {
                     "2. The salon's phone",
                     "Press Scan and take the connect page's code from the screen, or paste a screenshot",
                 ),
-                ("3. The salon's journal", "Create a booking, move it, delete it"),
+                (
+                    "3. The salon's journal",
+                    "Create a booking, move it, delete it; mark that the client came and paid: bonuses are given. Hooks can be lost on their way: the sync, started at the desk, finds what they would have told",
+                ),
                 ("4. The client's phone", "Messages arrive here, and can be answered"),
                 ("5. The desk", &desk_en),
                 (

@@ -13,6 +13,8 @@ pub mod demo_desk;
 #[cfg(feature = "sandbox")]
 pub mod demo_trip;
 pub mod doctor;
+#[cfg(feature = "sandbox")]
+pub mod gallery;
 mod listener;
 pub mod login;
 mod pace;

@@ -22,6 +22,8 @@ pub struct Limit {
 
 /// Codes for one number.
 pub const PER_PHONE: Limit = Limit { most: 5, window_ms: HOUR_MS, gap_ms: 60_000 };
+/// The same in a day: nobody makes a salon write to its client all day long, and nobody guesses for ever.
+pub const PER_PHONE_AND_DAY: Limit = Limit { most: 10, window_ms: DAY_MS, gap_ms: 0 };
 /// Codes from one network address: behind it a whole salon with its clients may sit.
 pub const PER_ADDRESS: Limit = Limit { most: 30, window_ms: HOUR_MS, gap_ms: 0 };
 /// Codes in one salon: its number must not be made to write like a machine.
@@ -29,7 +31,7 @@ pub const PER_SALON: Limit = Limit { most: 120, window_ms: HOUR_MS, gap_ms: 0 };
 /// Codes tried from one network address: whoever tries the same code with many numbers is no client.
 pub const TRIES_PER_ADDRESS: Limit = Limit { most: 60, window_ms: HOUR_MS, gap_ms: 0 };
 /// After so long nothing of it counts any more.
-pub const FORGET_MS: i64 = DAY_MS;
+pub const FORGET_MS: i64 = 2 * DAY_MS;
 
 /// A sitting that shows no sign of life for so long is over; and none is longer than this.
 pub const IDLE_MS: i64 = 30 * DAY_MS;

@@ -18,7 +18,7 @@ const VERSION: u8 = 1;
 const NONCE_LEN: usize = 12;
 
 /// A sealed value did not open: wrong key, wrong place, or damaged.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, Copy, thiserror::Error)]
 #[error("a sealed value does not open here: the key is another one, or the value was moved or damaged")]
 pub struct NotOpened;
 

@@ -8,13 +8,17 @@ use super::error::Error;
 use crate::domain::client_door::{Limit, Used};
 use crate::kernel::clock::UnixMs;
 
-/// No row in the answer means no. A clock that was ahead has been set right: nobody waits for it to come true.
+/// No row in the answer means no. Whoever asked a moment earlier and is counted later is no reason to begin anew; a clock that was far
+/// ahead has been set right, and nobody waits for it to come true.
 const TAKE: &str = "INSERT INTO allowance (id, began_at, used, last_at) VALUES ($1, $2, 1, $2) \
-     ON CONFLICT (id) DO UPDATE SET last_at = excluded.last_at, \
-     used = CASE WHEN allowance.began_at <= $3 OR allowance.last_at > $2 THEN 1 ELSE allowance.used + 1 END, \
-     began_at = CASE WHEN allowance.began_at <= $3 OR allowance.last_at > $2 THEN $2 ELSE allowance.began_at END \
-     WHERE allowance.last_at > $2 OR ((allowance.began_at <= $3 OR allowance.used < $4) AND allowance.last_at <= $5) \
+     ON CONFLICT (id) DO UPDATE SET \
+     last_at = CASE WHEN allowance.last_at > $2 AND allowance.last_at <= $6 THEN allowance.last_at ELSE $2 END, \
+     used = CASE WHEN allowance.began_at <= $3 OR allowance.last_at > $6 THEN 1 ELSE allowance.used + 1 END, \
+     began_at = CASE WHEN allowance.began_at <= $3 OR allowance.last_at > $6 THEN $2 ELSE allowance.began_at END \
+     WHERE allowance.last_at > $6 OR ((allowance.began_at <= $3 OR allowance.used < $4) AND allowance.last_at <= $5) \
      RETURNING used";
+/// No two clocks of ours are so far apart.
+const WRONG_CLOCK_MS: i64 = 10 * 60_000;
 const FIND: &str = "SELECT began_at, used, last_at FROM allowance WHERE id = $1";
 const DELETE_OLD: &str = "DELETE FROM allowance WHERE id IN (SELECT id FROM allowance WHERE last_at < $1 ORDER BY last_at LIMIT $2)";
 
@@ -31,7 +35,7 @@ struct Raw {
 pub async fn take(conn: &mut Conn, id: &str, limit: &Limit, now: UnixMs) -> Result<bool, Error> {
     let (hour, gap) = (now.plus_ms(-limit.window_ms), now.plus_ms(-limit.gap_ms));
     let row: Option<(i64,)> = on!(conn, c => sqlx::query_as(TAKE).bind(id).bind(now.0).bind(hour.0).bind(limit.most).bind(gap.0)
-        .fetch_optional(c).await)?;
+        .bind(now.plus_ms(WRONG_CLOCK_MS).0).fetch_optional(c).await)?;
     Ok(row.is_some())
 }
 

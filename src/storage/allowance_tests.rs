@@ -6,6 +6,7 @@ both!(
     so_many_are_allowed_and_no_more_until_the_hour_is_over,
     between_two_of_them_lies_a_gap,
     of_many_at_once_no_more_are_allowed,
+    whoever_asked_earlier_and_is_counted_later_begins_nothing_anew,
     a_clock_that_was_ahead_keeps_nobody_waiting,
     what_is_long_ago_is_dropped,
 );
@@ -47,6 +48,16 @@ async fn of_many_at_once_no_more_are_allowed(db: Db) {
     };
     let allowed = futures::future::join_all((0..12).map(|_| ask())).await;
     assert_eq!(allowed.iter().filter(|allowed| **allowed).count(), 2, "{allowed:?}");
+}
+
+async fn whoever_asked_earlier_and_is_counted_later_begins_nothing_anew(db: Db) {
+    assert!(taken(&db, "anna", &GAP, NOW).await);
+    assert!(!taken(&db, "anna", &GAP, NOW.plus_ms(-1)).await, "the gap stands");
+    assert!(taken(&db, "oleg", &TWO, NOW).await && taken(&db, "oleg", &TWO, NOW.plus_ms(-1)).await);
+    for earlier in 2..9 {
+        assert!(!taken(&db, "oleg", &TWO, NOW.plus_ms(-earlier)).await, "{earlier}");
+    }
+    assert_eq!(seen!(db, c => find(c, "oleg")), Some(Used { began: NOW, used: 2, last: NOW }));
 }
 
 async fn a_clock_that_was_ahead_keeps_nobody_waiting(db: Db) {

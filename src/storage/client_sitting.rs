@@ -7,8 +7,7 @@ use super::error::Error;
 use crate::kernel::clock::UnixMs;
 use crate::kernel::id::{ClientKey, TenantId};
 
-const INSERT: &str =
-    "INSERT INTO client_sitting (id, tenant_id, client_id, created_at, seen_at) VALUES ($1, $2, $3, $4, $4)";
+const INSERT: &str = "INSERT INTO client_sitting (id, tenant_id, client_id, phone, created_at, seen_at) VALUES ($1, $2, $3, $4, $5, $5)";
 /// Across tenants on purpose: the token says whose it is.
 const FIND: &str = "SELECT * FROM client_sitting WHERE id = $1";
 const TOUCH: &str = "UPDATE client_sitting SET seen_at = $3 WHERE tenant_id = $1 AND id = $2";
@@ -25,6 +24,8 @@ pub struct ClientSittingRow {
     pub id: String,
     pub tenant: TenantId,
     pub client: ClientKey,
+    /// Hash of the number the code went to.
+    pub phone: String,
     pub created_at: UnixMs,
     pub seen_at: UnixMs,
 }
@@ -34,6 +35,7 @@ struct Raw {
     id: String,
     tenant_id: String,
     client_id: String,
+    phone: String,
     created_at: i64,
     seen_at: i64,
 }
@@ -42,10 +44,10 @@ pub async fn insert(
     conn: &mut Conn,
     tenant: &TenantId,
     id: &str,
-    client: &ClientKey,
+    (client, phone): (&ClientKey, &str),
     now: UnixMs,
 ) -> Result<(), Error> {
-    on!(conn, c => sqlx::query(INSERT).bind(id).bind(tenant.as_str()).bind(client.as_str()).bind(now.0)
+    on!(conn, c => sqlx::query(INSERT).bind(id).bind(tenant.as_str()).bind(client.as_str()).bind(phone).bind(now.0)
         .execute(c).await.map(drop))?;
     Ok(())
 }
@@ -56,6 +58,7 @@ pub async fn find(conn: &mut Conn, id: &str) -> Result<Option<ClientSittingRow>,
         id: raw.id,
         tenant: TenantId::from_stored(raw.tenant_id),
         client: ClientKey::from_stored(raw.client_id),
+        phone: raw.phone,
         created_at: UnixMs(raw.created_at),
         seen_at: UnixMs(raw.seen_at),
     }))

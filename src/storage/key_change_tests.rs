@@ -13,9 +13,9 @@ async fn whatever_changes_a_key_or_an_address_is_counted(db: Db) {
         assert_eq!(now, counted + 1, "{what}");
         counted = now;
     };
-    done!(db, c => tenant::set_hook_key(c, &iris, "sealed", "hash", NOW));
+    done!(db, c => tenant::set_hook_key(c, &iris, ("sealed", "hash"), &keys.data_key, NOW));
     next(seen!(db, c => find(c)), "a new address");
-    done!(db, c => tenant::drop_hook_key_before(c, &iris));
+    done!(db, c => tenant::drop_hook_key_before(c, &iris, "hash"));
     next(seen!(db, c => find(c)), "the address before it");
     done!(db, c => tenant::set_state(c, &iris, TenantState::PendingWhatsapp, TenantState::Uninstalled, NOW));
     assert!(done!(db, c => tenant::destroy_keys(c, &iris, &keys.data_key, NOW)));

@@ -25,6 +25,9 @@ const WITHDRAW: &str = "UPDATE outbox SET state = 'cancelled', reason = 'superse
      WHERE tenant_id = $1 AND record_id = $2 AND state = 'planned' AND intent <> $3 AND told <> '' \
      AND NOT EXISTS (SELECT 1 FROM outbox AS standing WHERE standing.tenant_id = $1 AND standing.intent = $3 AND standing.told = '') \
      RETURNING id";
+/// Codes to sign in with that wait for one client.
+const WITHDRAW_CODES: &str = "UPDATE outbox SET state = 'cancelled', reason = 'superseded', updated_at = $3 \
+     WHERE tenant_id = $1 AND peer = $2 AND kind = 'sign_in_code' AND state = 'planned' RETURNING id";
 const HOLD: &str = "UPDATE outbox SET updated_at = updated_at WHERE tenant_id = $1 AND record_id = $2 AND state = 'planned' \
      RETURNING id, recipient, told";
 /// Only from `planned`: of two workers that read the same planned row, one begins.
@@ -63,6 +66,7 @@ pub const SQL: &[&str] = &[
     FIND_MESSAGE,
     HOLD,
     WITHDRAW,
+    WITHDRAW_CODES,
     BEGIN_SENDING,
     SETTLE,
     REFUSED,
@@ -256,6 +260,18 @@ pub async fn withdraw(
 ) -> Result<Vec<OutboxId>, Error> {
     let rows: Vec<(String,)> = on!(conn, c => sqlx::query_as(WITHDRAW)
         .bind(tenant.as_str()).bind(record.0).bind(except_intent).bind(now.0).fetch_all(c).await)?;
+    Ok(rows.into_iter().map(|(id,)| OutboxId::from_stored(id)).collect())
+}
+
+/// Withdraws the codes that wait for a client, and says which.
+pub async fn withdraw_codes(
+    conn: &mut Conn,
+    tenant: &TenantId,
+    peer: &str,
+    now: UnixMs,
+) -> Result<Vec<OutboxId>, Error> {
+    let rows: Vec<(String,)> = on!(conn, c => sqlx::query_as(WITHDRAW_CODES)
+        .bind(tenant.as_str()).bind(peer).bind(now.0).fetch_all(c).await)?;
     Ok(rows.into_iter().map(|(id,)| OutboxId::from_stored(id)).collect())
 }
 

@@ -28,9 +28,12 @@ const SET_KEYS: &str = "UPDATE tenant SET data_key = $2, api_key = $3, hook_key 
 /// What the key sealed is gone with it; the address answers no more. A salon that came back meanwhile has another key.
 const DESTROY_KEYS: &str = "UPDATE tenant SET data_key = '', api_key = '', api_key_hash = '', hook_key = '', hook_key_hash = id, \
      hook_key_before = '', owner = '', updated_at = $2 WHERE id = $1 AND state = 'uninstalled' AND data_key = $3";
-const SET_HOOK_KEY: &str = "UPDATE tenant SET hook_key = $2, hook_key_before = hook_key_hash, hook_key_hash = $3, updated_at = $4 \
-     WHERE id = $1";
-const DROP_HOOK_KEY_BEFORE: &str = "UPDATE tenant SET hook_key_before = '' WHERE id = $1";
+/// Changed twice before a hook came to the new address, the one that hooks still come to is the first.
+const SET_HOOK_KEY: &str = "UPDATE tenant SET hook_key = $2, \
+     hook_key_before = CASE WHEN hook_key_before <> '' THEN hook_key_before ELSE hook_key_hash END, hook_key_hash = $3, updated_at = $4 \
+     WHERE id = $1 AND data_key = $5";
+const DROP_HOOK_KEY_BEFORE: &str =
+    "UPDATE tenant SET hook_key_before = '' WHERE id = $1 AND hook_key_hash = $2";
 const SET_GONE: &str = "UPDATE tenant SET gone_at = $2 WHERE id = $1";
 const SET_OWNER: &str = "UPDATE tenant SET owner = $2, updated_at = $3 WHERE id = $1";
 const CONFIRM_NUMBER: &str = "UPDATE tenant SET number_confirmed_at = $2, updated_at = $2 WHERE id = $1";
@@ -156,9 +159,9 @@ pub async fn find_by_hook(conn: &mut Conn, hook_key_hash: &str) -> Result<Option
     Ok(row.map(|(id, has_before)| (TenantId::from_stored(id), has_before)))
 }
 
-/// The new webhook address is in use: the one before it is nobody's from now on.
-pub async fn drop_hook_key_before(conn: &mut Conn, id: &TenantId) -> Result<(), Error> {
-    on!(conn, c => sqlx::query(DROP_HOOK_KEY_BEFORE).bind(id.as_str()).execute(c).await.map(drop))?;
+/// The new webhook address is in use: the one before it is nobody's from now on, unless there is a newer one by now.
+pub async fn drop_hook_key_before(conn: &mut Conn, id: &TenantId, in_use: &str) -> Result<(), Error> {
+    on!(conn, c => sqlx::query(DROP_HOOK_KEY_BEFORE).bind(id.as_str()).bind(in_use).execute(c).await.map(drop))?;
     key_change::count(conn).await
 }
 
@@ -227,16 +230,18 @@ pub async fn set_gone(conn: &mut Conn, id: &TenantId, at: Option<UnixMs>) -> Res
     Ok(())
 }
 
+/// `sealed` was sealed by the key that `data_key` holds; `false` when the tenant has another one by now.
 pub async fn set_hook_key(
     conn: &mut Conn,
     id: &TenantId,
-    sealed: &str,
-    hash: &str,
+    (sealed, hash): (&str, &str),
+    data_key: &str,
     now: UnixMs,
-) -> Result<(), Error> {
-    on!(conn, c => sqlx::query(SET_HOOK_KEY).bind(id.as_str()).bind(sealed).bind(hash).bind(now.0)
-        .execute(c).await.map(drop))?;
-    key_change::count(conn).await
+) -> Result<bool, Error> {
+    let rows = on!(conn, c => sqlx::query(SET_HOOK_KEY).bind(id.as_str()).bind(sealed).bind(hash).bind(now.0).bind(data_key)
+        .execute(c).await.map(|done| done.rows_affected()))?;
+    key_change::count(conn).await?;
+    Ok(rows == 1)
 }
 
 pub async fn set_owner(conn: &mut Conn, id: &TenantId, sealed: &str, now: UnixMs) -> Result<(), Error> {

@@ -125,18 +125,28 @@ async fn the_first_activation_stays_remembered(db: Db) {
 async fn a_rotated_hook_key_answers_at_once_and_the_old_one_until_it_is_dropped(db: Db) {
     let iris = salon(&db).await;
     let before = get(&db, &iris).await.keys;
-    done!(db, c => set_hook_key(c, &iris, "sealed anew", "new hash", NOW));
+    assert!(
+        !done!(db, c => set_hook_key(c, &iris, ("sealed", "stale hash"), "another key", NOW)),
+        "sealed by a key of before"
+    );
+    assert_eq!(seen!(db, c => find_by_hook(c, "stale hash")), None);
+    assert!(done!(db, c => set_hook_key(c, &iris, ("sealed", "lost hash"), &before.data_key, NOW)));
+    assert!(done!(db, c => set_hook_key(c, &iris, ("sealed anew", "new hash"), &before.data_key, NOW)));
+    assert_eq!(seen!(db, c => find_by_hook(c, "lost hash")), None, "no hook ever came to it");
     assert_eq!(seen!(db, c => find_by_hook(c, "new hash")), Some((iris.clone(), true)));
     assert_eq!(seen!(db, c => find_by_hook(c, &before.hook_key_hash)), Some((iris.clone(), false)));
-    done!(db, c => drop_hook_key_before(c, &iris));
+    done!(db, c => drop_hook_key_before(c, &iris, "lost hash"));
+    assert_eq!(seen!(db, c => find_by_hook(c, "new hash")), Some((iris.clone(), true)), "a newer one by now");
+    done!(db, c => drop_hook_key_before(c, &iris, "new hash"));
     assert_eq!(seen!(db, c => find_by_hook(c, "new hash")), Some((iris.clone(), false)));
     assert_eq!(seen!(db, c => find_by_hook(c, &before.hook_key_hash)), None);
     let after = get(&db, &iris).await.keys;
     assert_eq!((after.hook_key.as_str(), after.hook_key_hash.as_str()), ("sealed anew", "new hash"));
     assert_eq!((after.data_key, after.api_key, after.owner), (before.data_key, before.api_key, before.owner));
     let rose = salon(&db).await;
+    let keys = get(&db, &rose).await.keys;
     let mut conn = db.begin().await.expect("begins");
-    let taken = set_hook_key(&mut conn, &rose, "sealed", "new hash", NOW).await;
+    let taken = set_hook_key(&mut conn, &rose, ("sealed", "new hash"), &keys.data_key, NOW).await;
     assert!(matches!(taken, Err(Error::Conflict(_))), "an address is one salon's: {taken:?}");
 }
 
@@ -183,8 +193,8 @@ async fn what_is_written_of_one_salon_leaves_the_other_alone(db: Db) {
     assert_eq!(stored.tenant.number_confirmed_at, Some(NOW.plus_secs(9)));
     done!(db, c => unconfirm_number(c, &iris, NOW));
     assert_eq!(get(&db, &iris).await.tenant.number_confirmed_at, None);
-    done!(db, c => set_hook_key(c, &iris, "sealed", "hash", NOW));
     let key = get(&db, &iris).await.keys.data_key;
+    assert!(done!(db, c => set_hook_key(c, &iris, ("sealed", "hash"), &key, NOW)));
     done!(db, c => set_state(c, &iris, TenantState::Active, TenantState::Uninstalled, NOW));
     assert!(done!(db, c => destroy_keys(c, &iris, &key, NOW)));
     done!(db, c => set_gone(c, &iris, Some(NOW)));

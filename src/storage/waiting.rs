@@ -23,8 +23,8 @@ macro_rules! list {
 }
 /// What was put off is not looked at: however many they are, nobody waits behind them.
 const LIST: &str = list!("");
-/// Whoever is no stranger, or waits for an answer.
-const LIST_WARM: &str = list!(" AND (c.is_warm OR o.kind IN ('welcome', 'trial', 'sign_in_code'))");
+/// Whoever is no stranger, and what goes to the salon's own number.
+const LIST_WARM: &str = list!(" AND (c.is_warm OR o.kind IN ('welcome', 'trial'))");
 /// When the first of them is worse than silence: the index knows.
 const FIRST_DEADLINE: &str = "SELECT MIN(deadline_at) FROM outbox WHERE tenant_id = $1 AND state = 'planned'";
 const FIRST_PUT_OFF: &str =

@@ -6,7 +6,7 @@ use axum::extract::FromRequestParts;
 use axum::http::HeaderMap;
 use axum::http::request::Parts;
 
-use super::state::{WebState, header};
+use super::state::WebState;
 
 /// The other end of the connection; the listener notes it.
 #[derive(Debug, Clone, Copy)]
@@ -31,7 +31,9 @@ impl FromRequestParts<WebState> for ClientAddress {
 
 fn client(peer: Option<IpAddr>, headers: &HeaderMap) -> String {
     let Some(peer) = peer.map(|peer| peer.to_canonical()) else { return "unknown".to_owned() };
-    let told = header(headers, "x-forwarded-for");
+    // Of several lines the last: a proxy may leave the caller's own before its own.
+    let told = headers.get_all("x-forwarded-for").iter().next_back();
+    let told = told.and_then(|told| told.to_str().ok()).unwrap_or_default();
     let told = told.rsplit(',').next().and_then(|last| last.trim().parse::<IpAddr>().ok());
     let address = if is_near(peer) { told.map_or(peer, |told| told.to_canonical()) } else { peer };
     match address {
@@ -66,6 +68,15 @@ mod tests {
             said("172.17.0.1", "6.6.6.6, 203.0.113.9"),
             "203.0.113.9",
             "the proxy's own word is the last"
+        );
+        let mut lines = HeaderMap::new();
+        for line in ["6.6.6.6", "203.0.113.9"] {
+            lines.append("x-forwarded-for", line.parse().expect("a header"));
+        }
+        assert_eq!(
+            client(Some([127, 0, 0, 1].into()), &lines),
+            "203.0.113.9",
+            "the proxy's own line is the last"
         );
         assert_eq!(said("198.51.100.7", "203.0.113.9"), "198.51.100.7", "a stranger's header");
         assert_eq!(said("127.0.0.1", "nonsense"), "127.0.0.1");

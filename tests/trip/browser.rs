@@ -25,6 +25,15 @@ pub async fn drive<const N: usize>(script: &str, told: [(&str, &str); N]) {
     assert!(output.status.success(), "{said}");
 }
 
+/// Every page in every state, both languages, phone and desktop, light and dark.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_page_shuts_anybody_out() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    tokio::spawn(axum::serve(listener, salonbridge::boot::gallery::router()).into_future());
+    drive("axe.mjs", [("BASE_URL", format!("http://{address}").as_str())]).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn people_make_the_trip_in_a_browser() {
     let folder = tempfile::tempdir().expect("a folder");

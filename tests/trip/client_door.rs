@@ -1,8 +1,8 @@
 //! A client's way in: the code on the phone, and everything that is no way in.
 
 use reqwest::Method;
-use salonbridge::domain::client_door::{CODE_MS, IDLE_MS, MOST_TRIES, PER_PHONE};
-use salonbridge::domain::message::MessageKind;
+use salonbridge::domain::client_door::{CODE_MS, IDLE_MS, MOST_TRIES, PER_PHONE, PER_PHONE_AND_DAY};
+use salonbridge::domain::message::{MessageKind, OutboxState};
 use salonbridge::domain::tenant::TenantState;
 use salonbridge::storage::{outbox, tenant};
 use serde_json::{Value, json};
@@ -237,6 +237,60 @@ async fn a_sitting_ends_when_nobody_comes_and_a_clients_token_is_no_desks() {
         }
         desk.clock.advance_ms(IDLE_MS);
         assert_eq!(me().await, 401);
+        desk.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_has_another_number_by_now_signs_in_anew() {
+    for desk in Desk::both().await {
+        let iris = desk.company(101, "Ирис").await;
+        let anna = desk.knows(&iris, "Анна", ANNA).await;
+        let token = desk.signed_in(&iris, ANNA).await;
+        let me = async || desk.says(Method::GET, "/api/v1/profile", &token, Value::Null).await.status;
+        assert_eq!(me().await, 200);
+        desk.has_number(&iris, &anna, "+79000000077").await;
+        assert_eq!(me().await, 401, "the code went to a number that is somebody else's");
+        desk.has_number(&iris, &anna, ANNA).await;
+        assert_eq!(me().await, 200);
+        desk.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_codes_that_wait_only_the_later_goes_out() {
+    for desk in Desk::both().await {
+        let iris = desk.company(101, "Ирис").await;
+        desk.knows(&iris, "Анна", ANNA).await;
+        for _ in 0..2 {
+            assert_eq!(desk.ask_code(&iris, ANNA).await.status, 202);
+            desk.until_answered().await;
+            desk.clock.advance_ms(PER_PHONE.gap_ms);
+        }
+        let mut conn = desk.app().db.read().await.expect("a connection");
+        let rows = outbox::list_recent(&mut conn, &iris, 9).await.expect("read");
+        drop(conn);
+        let states: Vec<_> = rows.iter().map(|row| (row.state, row.reason.as_str())).collect();
+        assert_eq!(states[1], (OutboxState::Cancelled, "superseded"), "{states:?}");
+        assert_eq!(states[0].0, OutboxState::Planned, "{states:?}");
+        desk.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_number_is_written_to_ten_times_a_day_and_no_more() {
+    for desk in Desk::both().await {
+        let iris = desk.company(101, "Ирис").await;
+        desk.knows(&iris, "Анна", ANNA).await;
+        for n in 0..PER_PHONE_AND_DAY.most {
+            assert_eq!(desk.ask_code(&iris, ANNA).await.status, 202, "{n}");
+            desk.clock.advance_ms(PER_PHONE.window_ms);
+        }
+        let full = desk.ask_code(&iris, ANNA).await;
+        assert_eq!(full.code(), (429, "too_often"));
+        assert_eq!(full.headers["retry-after"], (14 * 3600).to_string());
+        desk.clock.advance_ms(14 * PER_PHONE.window_ms);
+        assert_eq!(desk.ask_code(&iris, ANNA).await.status, 202);
         desk.stop().await;
     }
 }

@@ -72,6 +72,17 @@ impl Desk {
         id
     }
 
+    /// Their card says another number by now.
+    pub async fn has_number(&self, tenant: &TenantId, id: &ClientKey, phone: &str) {
+        let app = self.app();
+        let key = app.keys.of(tenant).await.expect("a key");
+        let card = Card { name: "Анна".to_owned(), phone: Phone::parse(phone), ..Card::default() };
+        let row = faces::row(&key, (id.clone(), None), &card, NOW).expect("a row");
+        let mut conn = app.db.begin().await.expect("begins");
+        client::update(&mut conn, tenant, &row, NOW).await.expect("written");
+        conn.commit().await.expect("commits");
+    }
+
     /// A service of a salon that was copied from the CRM.
     pub async fn serves(&self, tenant: &TenantId, id: i64, title: &str) {
         let row = ServiceRow {

@@ -1,8 +1,10 @@
 //! What YClients may post, good and bad, and what becomes of it.
 
 use salonbridge::boot::demo_trip;
+use salonbridge::kernel::id::InboxId;
 use salonbridge::kernel::secret::hmac_sha256;
 use salonbridge::storage::Db;
+use salonbridge::storage::inbox::{self, NewInbox};
 use serde_json::{Value, json};
 
 use crate::kit::Salon;
@@ -289,6 +291,37 @@ async fn a_hook_that_no_table_can_hold_drags_no_other_down() {
 }
 
 /// One address for all salons, told apart by what the body says: only for those who sign.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_sealed_by_a_key_that_is_no_more_stops_nothing() {
+    for salon in [Salon::active().await, Salon::active_on_postgres().await] {
+        let (app, tenant) = (salon.app(), &salon.tenant);
+        let (other_key, _) = app.keys.master().new_data_key(tenant);
+        for (resource, number) in [("record", 67), ("client", 6)] {
+            let id = InboxId::new(app.now());
+            let row = NewInbox {
+                body: other_key.seal("inbox", id.as_str(), b"anything"),
+                id,
+                tenant: tenant.clone(),
+                source: "hook",
+                resource: resource.to_owned(),
+                resource_id: number,
+                dedup: "of another installation".to_owned(),
+                received_at: app.now(),
+            };
+            let mut conn = app.db.begin().await.expect("begins");
+            inbox::insert(&mut conn, &row).await.expect("stored");
+            conn.commit().await.expect("commits");
+        }
+        let path = salon.hook_path().await;
+        let card = json!({"company_id": 990_101, "resource": "client", "resource_id": 6, "status": "update", "data": {"id": 6}});
+        assert_eq!(salon.post(&path, card.to_string()).await, 200);
+        salon.post(&path, salon.hook(67, "create", json!({}))).await;
+        assert!(salon.told(1).await[0].contains("15:00"));
+        salon.until_kept().await;
+        salon.world.stop().await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_address_of_all_salons_takes_what_is_signed_and_of_a_salon_that_is_here() {
     const ADDRESS: &str = "/api/v1/yclients/webhook";

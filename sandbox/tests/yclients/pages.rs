@@ -74,6 +74,24 @@ async fn the_journal_is_kept_by_forms_and_shows_each_hook() {
 }
 
 #[tokio::test]
+async fn hooks_are_lost_until_somebody_wants_them_back() {
+    let (sandbox, receiver) = Sandbox::connected(|_| {}).await;
+    let lose = async |on: &str| {
+        let path = "/timetable/990101/hooks/lose";
+        let answer = sandbox.bare(Method::POST, path).form(&[("on", on)]).send().await.unwrap();
+        assert_eq!(answer.status(), 303);
+        page(&sandbox, "/timetable/990101").await
+    };
+    assert!(lose("1").await.contains("Больше не терять"));
+    sandbox.record(serde_json::json!({"datetime": "2030-03-14 10:00"})).await;
+    assert!(page(&sandbox, "/timetable/990101/hooks").await.contains("потеряно"));
+    assert!(lose("0").await.contains("Терять уведомления по дороге"));
+    sandbox.record(serde_json::json!({"datetime": "2030-03-14 14:00"})).await;
+    let got = receiver.records(1).await;
+    assert!(got[0]["data"]["date"].as_str().unwrap().contains("14:00"), "the first never came: {got:?}");
+}
+
+#[tokio::test]
 async fn the_card_freezes_takes_money_and_disconnects() {
     let (sandbox, _receiver) = Sandbox::connected(|_| {}).await;
     let card = "/appstore/4242/salon/990101";

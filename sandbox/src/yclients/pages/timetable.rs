@@ -18,6 +18,7 @@ use super::{
 };
 use crate::yclients::{
     answer::Refusal,
+    dice::Chance,
     draft::{self, Patch},
     input::{self, Id, Params},
     journal::{self, Origin},
@@ -30,6 +31,7 @@ pub fn routes() -> Router<World> {
         .route("/timetable/{salon}", get(show))
         .route("/timetable/{salon}/board", get(board))
         .route("/timetable/{salon}/hooks", get(hooks))
+        .route("/timetable/{salon}/hooks/lose", post(lose_hooks))
         .route("/timetable/{salon}/records", post(create))
         .route("/timetable/{salon}/records/{record}/{action}", post(act))
 }
@@ -54,6 +56,8 @@ struct Timetable {
     error: Option<String>,
     board: Board,
     hooks: Lines,
+    /// Whether hooks get lost on their way.
+    loses_hooks: bool,
     masters: Vec<(i64, String)>,
     services: Vec<(i64, String, f64, i64)>,
 }
@@ -92,6 +96,7 @@ fn view(state: &world::State, salon: &Salon, now: NaiveDateTime, params: &Params
         error: params.get("error").map(str::to_owned),
         board,
         hooks,
+        loses_hooks: state.faults.hooks.lose == Chance::Always(true),
         masters: masters(salon),
         services: services.map(|s| (s.id, s.title.clone(), s.price_min, s.length / 60)).collect(),
     }
@@ -136,6 +141,17 @@ async fn board(State(world): State<World>, Path(salon): Path<Id>, params: Params
 async fn hooks(State(world): State<World>, Path(salon): Path<Id>) -> Response {
     let part = world.with(|state, _| Ok(Lines::of(state, state.salon(salon.0)?)));
     part.map_or_else(|refusal: Refusal| lost(&refusal), |part| page(&part))
+}
+
+/// For whoever wants to see what becomes of a change that no hook tells: of all salons, until it is switched off.
+async fn lose_hooks(State(world): State<World>, Path(salon): Path<Id>, body: String) -> Response {
+    let loses = Params::parse(&body).flag("on");
+    let outcome = world.with(|state, _| {
+        state.salon(salon.0)?;
+        state.faults.hooks.lose = Chance::Always(loses);
+        Ok(())
+    });
+    back(&format!("/timetable/{}", salon.0), outcome)
 }
 
 async fn create(State(world): State<World>, Path(salon): Path<Id>, body: String) -> Response {
