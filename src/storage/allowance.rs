@@ -33,7 +33,9 @@ struct Raw {
 
 /// Takes one; `false` when there is none left, or the last was taken a moment ago.
 pub async fn take(conn: &mut Conn, id: &str, limit: &Limit, now: UnixMs) -> Result<bool, Error> {
-    let (hour, gap) = (now.plus_ms(-limit.window_ms), now.plus_ms(-limit.gap_ms));
+    let hour = now.plus_ms(-limit.window_ms);
+    // Without a gap nobody is too early, also who asked before the last one did.
+    let gap = if limit.gap_ms == 0 { UnixMs(i64::MAX) } else { now.plus_ms(-limit.gap_ms) };
     let row: Option<(i64,)> = on!(conn, c => sqlx::query_as(TAKE).bind(id).bind(now.0).bind(hour.0).bind(limit.most).bind(gap.0)
         .bind(now.plus_ms(WRONG_CLOCK_MS).0).fetch_optional(c).await)?;
     Ok(row.is_some())
