@@ -16,6 +16,7 @@ mod report;
 mod seed;
 mod sessions;
 mod soak;
+mod sync;
 mod wire;
 
 use std::path::PathBuf;
@@ -37,7 +38,7 @@ struct Cli {
     /// A third of the time and a tenth of the sessions: shows that it works, not how fast.
     #[arg(long)]
     quick: bool,
-    /// Only these: sqlite, postgres, express, pgbench, wire, qr, sessions, companies, nodes, backlog, matching; and soak, which
+    /// Only these: sqlite, postgres, express, pgbench, wire, qr, sessions, companies, nodes, backlog, matching, sync; and soak, which
     /// is run only when it is named.
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
@@ -121,6 +122,11 @@ async fn measure(cli: &Cli) -> anyhow::Result<Report> {
     if wanted("matching") {
         let (clients, looks) = if cli.quick { (10_000, 400) } else { (100_000, 4_000) };
         report.matching = Some(matching::run(&cluster, &cli.work, clients, looks).await?);
+    }
+    if wanted("sync") {
+        eprintln!("a journal of ten thousand …");
+        let records = if cli.quick { 1_000 } else { 10_000 };
+        report.sync = Some(sync::run(&cluster, &cli.work, records).await?);
     }
     if cli.only.iter().any(|only| only == "soak") {
         let sessions = if cli.quick { 50 } else { 1_000 };

@@ -56,6 +56,21 @@ pub struct Nodes {
     pub ingest_two: Throughput,
 }
 
+/// A whole journal read by the sync.
+#[derive(Debug, Serialize)]
+pub struct Sync {
+    pub records: i64,
+    pub sqlite: SyncCost,
+    pub postgres: SyncCost,
+}
+
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct SyncCost {
+    /// Without what was waited for YClients.
+    pub own_s: f64,
+    pub whole_s: f64,
+}
+
 /// Many messages that wait for a phone that was away.
 #[derive(Debug, Serialize)]
 pub struct Backlog {
@@ -114,6 +129,7 @@ pub struct Report {
     pub nodes: Option<Nodes>,
     pub backlog: Option<Backlog>,
     pub matching: Option<Matching>,
+    pub sync: Option<Sync>,
     pub soak: Option<Soak>,
     #[serde(skip)]
     pub sessions: Option<(usize, usize)>,
@@ -220,6 +236,12 @@ impl Report {
             for (engine, latency) in [("SQLite", matching.sqlite), ("PostgreSQL", matching.postgres)] {
                 let name = format!("one of {}, {engine}", matching.clients);
                 rows.push(row(&name, ["", &in_ms(latency.p50_ms), &in_ms(latency.p99_ms)]));
+            }
+        }
+        if let Some(sync) = &self.sync {
+            for (engine, cost) in [("SQLite", sync.sqlite), ("PostgreSQL", sync.postgres)] {
+                let name = format!("{} records synced, {engine}", sync.records);
+                rows.push(row(&name, ["", &format!("own {} s", cost.own_s), &format!("all {} s", cost.whole_s)]));
             }
         }
         if let Some(soak) = &self.soak {
