@@ -241,7 +241,10 @@ impl Report {
         if let Some(sync) = &self.sync {
             for (engine, cost) in [("SQLite", sync.sqlite), ("PostgreSQL", sync.postgres)] {
                 let name = format!("{} records synced, {engine}", sync.records);
-                rows.push(row(&name, ["", &format!("own {} s", cost.own_s), &format!("all {} s", cost.whole_s)]));
+                rows.push(row(
+                    &name,
+                    ["", &format!("own {} s", cost.own_s), &format!("all {} s", cost.whole_s)],
+                ));
             }
         }
         if let Some(soak) = &self.soak {

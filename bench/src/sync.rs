@@ -64,7 +64,8 @@ async fn read_journal(world: &World, records: i64) -> anyhow::Result<SyncCost> {
     let run: Value = http.post(&log).bearer_auth(OPERATOR).send().await?.error_for_status()?.json().await?;
     let url = format!("{}{}", world.product_url, run["url"].as_str().context("where to look")?);
     let run = loop {
-        let run: Value = http.get(&url).bearer_auth(OPERATOR).send().await?.error_for_status()?.json().await?;
+        let run: Value =
+            http.get(&url).bearer_auth(OPERATOR).send().await?.error_for_status()?.json().await?;
         if !run["finished_at"].is_null() {
             break run;
         }

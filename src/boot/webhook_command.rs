@@ -29,6 +29,9 @@ pub struct Guide {
     /// Write it into this file instead.
     #[arg(long)]
     file: Option<PathBuf>,
+    /// Print addresses and text as one JSON object.
+    #[arg(long, conflicts_with = "file")]
+    json: bool,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -46,6 +49,9 @@ impl Guide {
             Language::En => guide_en(title, address),
         };
         match self.file {
+            None if self.json => {
+                say(&format!("{}\n", json!({"webhook_urls": webhook["webhook_urls"], "text": text})));
+            }
             None => say(&text),
             Some(file) => {
                 std::fs::write(&file, text)

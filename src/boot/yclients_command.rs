@@ -58,6 +58,9 @@ pub struct UserToken {
     /// Phone as 79000000000, or e-mail; asked for when it is not given.
     #[arg(long)]
     login: Option<String>,
+    /// Print the token as one JSON object.
+    #[arg(long)]
+    json: bool,
 }
 
 impl UserToken {
@@ -75,7 +78,12 @@ impl UserToken {
         let crm = yclients_check::client(config)?;
         match crm.sign_in(login.trim(), &password).await {
             Ok(SignedIn::Token(token)) => {
-                say(&format!("YCLIENTS_USER_TOKEN={}\n", token.expose()));
+                let token = token.expose();
+                say(&if self.json {
+                    format!("{}\n", json!({"user_token": token}))
+                } else {
+                    format!("YCLIENTS_USER_TOKEN={token}\n")
+                });
                 let mut told = std::io::stderr();
                 let _ = writeln!(told, "Keep it like a password. It is good until this password is changed.");
                 Ok(ExitCode::SUCCESS)

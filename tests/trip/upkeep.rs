@@ -137,6 +137,8 @@ async fn webhook(around: &Around, folder: &tempfile::TempDir) {
     let (code, ru) = said(around, &["webhook", "guide", "--salon", SALON]).await;
     let address = format!("{}/webhook/yclients/", around.product_url);
     assert!(code == Some(0) && ru.contains(&address) && ru.contains("Настройки"), "{ru}");
+    let (code, guide) = told(around, &["webhook", "guide", "--salon", SALON, "--lang", "en"]).await;
+    assert_eq!((code, guide["webhook_urls"].as_array().map(Vec::len)), (Some(0), Some(2)), "{guide}");
     let file = folder.path().join("guide.txt");
     let words =
         ["webhook", "guide", "--salon", SALON, "--lang", "en", "--file", file.to_str().expect("a path")];
@@ -168,8 +170,8 @@ async fn yclients(around: &mut Around) {
     let (code, text) = said(around, &["yclients", "check", "--salon", "7"]).await;
     assert!(code == Some(1) && text.contains("has not connected the application"), "{text}");
 
-    let token = async |login: &str, password: &str| {
-        let mut program = program(around, &["yclients", "user-token"]);
+    let token = async |words: &[&str], typed_in: &str| {
+        let mut program = program(around, &[&["yclients", "user-token"], words].concat());
         let mut child = program
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -177,16 +179,18 @@ async fn yclients(around: &mut Around) {
             .spawn()
             .expect("starts");
         let mut typed = child.stdin.take().expect("a pipe");
-        typed.write_all(format!("{login}\n{password}\n").as_bytes()).await.expect("typed");
+        typed.write_all(typed_in.as_bytes()).await.expect("typed");
         drop(typed);
         let output = child.wait_with_output().await.expect("ends");
         let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
         (output.status.code(), text(output.stdout), text(output.stderr))
     };
-    let (code, printed, told) = token("79000000099", "sandbox-password").await;
+    let (code, printed, told) = token(&[], "79000000099\nsandbox-password\n").await;
     assert_eq!((code, printed.as_str()), (Some(0), "YCLIENTS_USER_TOKEN=sandbox-owner-token\n"), "{told}");
     assert!(!told.contains("sandbox-password"), "{told}");
-    let (code, printed, told) = token("79000000099", "a guess").await;
+    let (code, printed, _) = token(&["--login", "79000000099", "--json"], "sandbox-password\n").await;
+    assert_eq!((code, printed.as_str()), (Some(0), "{\"user_token\":\"sandbox-owner-token\"}\n"));
+    let (code, printed, told) = token(&[], "79000000099\na guess\n").await;
     assert_eq!((code, printed.as_str()), (Some(1), ""), "{told}");
     assert!(told.contains("does not accept this login and password") && !told.contains("a guess"), "{told}");
 
