@@ -20,7 +20,7 @@ use crate::kernel::crm_id::RecordId;
 use crate::kernel::failpoint::failpoint;
 use crate::kernel::id::{ClientKey, PostingId, TenantId};
 use crate::storage::client::HashedSigns;
-use crate::storage::ledger::{self, NewPosting, PostingRow};
+use crate::storage::ledger::{self, NewPosting, Posted, PostingRow};
 use crate::storage::{Conn, Error as Stored, books, client};
 
 const DAY_MS: i64 = 24 * 3_600_000;
@@ -29,18 +29,18 @@ const NEWEST: &str = "zzzz";
 /// A key that a caller gives is as long at most.
 const LONGEST_KEY: usize = 200;
 
-/// Posts what a record asks for.
+/// Posts what a record asks for, beside what was posted for it before.
 pub(super) async fn settle_record(
     conn: &mut Conn,
     salon: &Salon<'_>,
     (record, visit): (RecordId, &Visit),
-    holder: Option<&ClientKey>,
+    (holder, posted): (Option<&ClientKey>, &Posted),
     now: UnixMs,
 ) -> Result<(), Error> {
-    let (standings, posted) = ledger::standings(conn, salon.id, record).await?;
-    for (place, due) in bonus::settle(&salon.programme, visit, holder, &standings).iter().enumerate() {
+    let standings = &posted.standings;
+    for (place, due) in bonus::settle(&salon.programme, visit, holder, standings).iter().enumerate() {
         // The how-manieth of the record it is: a second writer of the same would meet the first one's key.
-        let key = format!("record:{record}:{}", posted + place);
+        let key = format!("record:{record}:{}", posted.count + place);
         let new = NewPosting {
             key: &key,
             entry: &due.entry,
@@ -180,8 +180,9 @@ async fn most_of_visit(
     record: RecordId,
 ) -> Result<Option<i64>, Error> {
     let Some(price) = books::find(conn, id, record).await?.and_then(|row| row.price) else { return Ok(None) };
-    let (standings, _) = ledger::standings(conn, id, record).await?;
-    let spent: i64 = standings.iter().map(|standing| standing.spent).sum();
+    let posted = ledger::posted_for(conn, id, &[record]).await?;
+    let spent: i64 =
+        posted.values().flat_map(|posted| &posted.standings).map(|standing| standing.spent).sum();
     Ok(Some((programme.most_of(price) - spent).max(0)))
 }
 

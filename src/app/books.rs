@@ -2,8 +2,8 @@
 //!
 //! # Decision: a bell of its own
 //! A message must not wait for the books, nor a hook's answer. So whoever writes a record only marks it; one job a salon takes what
-//! is marked, a page in a unit of work. Taking a record takes the mark off and holds the row: whoever writes it meanwhile waits for
-//! the commit and marks it again, so no change is kept from the books, and none is counted twice: what they post is the difference
+//! is marked, a page in a unit of work. Taking a record holds its row, and keeping it takes the mark off: whoever writes it meanwhile
+//! waits for the commit and marks it again, so no change is kept from the books, and none is counted twice: what they post is the difference
 //! to what is there.
 
 use super::error::Error;
@@ -19,6 +19,7 @@ use crate::kernel::id::{ClientKey, TenantId};
 use crate::kernel::seal::DataKey;
 use crate::storage::Conn;
 use crate::storage::books::{self as stored, BookRow};
+use crate::storage::ledger::{self, Posted};
 
 /// Records kept in one unit of work.
 const PAGE: i64 = 100;
@@ -56,34 +57,39 @@ async fn keep_page(app: &App, salon: &Salon<'_>) -> Result<usize, Error> {
     let now = app.now();
     let mut conn = app.db.begin().await?;
     let due = stored::take_due(&mut conn, salon.id, PAGE).await?;
-    let mut clients = Vec::new();
+    let count = due.len();
+    let ids: Vec<_> = due.iter().map(|row| row.id).collect();
+    let mut posted = ledger::posted_for(&mut conn, salon.id, &ids).await?;
+    let mut kept = Vec::with_capacity(due.len());
     for row in &due {
-        clients.extend(row.client.clone());
-        clients.extend(keep_record(&mut conn, salon, row, now).await?);
+        let posted = posted.remove(&row.id).unwrap_or_default();
+        kept.push(keep_record(&mut conn, salon, (row, &posted), now).await?);
     }
+    stored::keep(&mut conn, salon.id, &kept).await?;
     failpoint!("books.before_commit");
     conn.commit().await?;
     failpoint!("books.committed");
+    let mut clients: Vec<_> = due.into_iter().chain(kept).filter_map(|row| row.client).collect();
     clients.sort();
     clients.dedup();
     if !clients.is_empty() {
         app.bus.tell_books(salon.id, clients);
     }
-    Ok(due.len())
+    Ok(count)
 }
 
-/// Keeps one record; answers whose it is now.
+/// Posts what one record asks for; answers what the books say of it now.
 async fn keep_record(
     conn: &mut Conn,
     salon: &Salon<'_>,
-    row: &BookRow,
+    (row, posted): (&BookRow, &Posted),
     now: UnixMs,
-) -> Result<Option<ClientKey>, Error> {
+) -> Result<BookRow, Error> {
     let body = salon.key.open("record", &row.id.to_string(), &row.body);
     let Some(record) = body.ok().and_then(|body| serde_json::from_slice::<Record>(&body).ok()) else {
         // One row that is damaged must not keep all others from the books.
         tracing::error!(tenant.id = %salon.id, record.id = %row.id, "a record cannot be opened and is left out of the books");
-        return Ok(None);
+        return Ok(row.clone());
     };
     let status = Status::of(&record);
     let kept = BookRow {
@@ -94,15 +100,14 @@ async fn keep_record(
         cancelled_at: (status == Status::Cancelled).then(|| row.cancelled_at.unwrap_or(row.changed_at)),
         ..whose(conn, salon, row, &record, now).await?
     };
-    stored::keep(conn, salon.id, &kept).await?;
     let visit = Visit {
         status,
         price: kept.price,
         paid_full: record.paid_full == Field::Is(true),
         day: record.starts.value().map(chrono::NaiveDateTime::date),
     };
-    bonuses::settle_record(conn, salon, (row.id, &visit), kept.client.as_ref(), now).await?;
-    Ok(kept.client)
+    bonuses::settle_record(conn, salon, (row.id, &visit), (kept.client.as_ref(), posted), now).await?;
+    Ok(kept)
 }
 
 fn card_of(record: &Record, row: &BookRow) -> Option<ClientId> {

@@ -58,5 +58,5 @@ async fn learn(
 ) -> Result<(), Error> {
     let found = client::list_named(conn, salon.id, &HashedSigns::default(), Some(card)).await?;
     let Some(row) = found.first() else { return Ok(()) };
-    clients::teach(conn, salon, &row.id, (Some(card), told), now).await
+    clients::teach(conn, salon, row, (Some(card), told), now).await
 }

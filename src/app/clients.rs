@@ -119,7 +119,7 @@ pub(super) async fn learn(
         _ => false,
     };
     if is_known || is_theirs && is_nobodys(conn, salon, told.id).await? {
-        teach(conn, salon, id, (told.id, Card::of(told)), now).await?;
+        teach(conn, salon, &row, (told.id, Card::of(told)), now).await?;
     }
     Ok(())
 }
@@ -139,12 +139,12 @@ pub(super) async fn is_nobodys(
 pub(super) async fn teach(
     conn: &mut Conn,
     salon: &Salon<'_>,
-    id: &ClientKey,
+    known: &ClientRow,
     (card_id, told): (Option<ClientId>, Card),
     now: UnixMs,
 ) -> Result<(), Error> {
-    let Some(row) = client::find(conn, salon.id, id).await? else { return Ok(()) };
-    if !says_more(salon, &row, card_id, &told)? {
+    let id = &known.id;
+    if !says_more(salon, known, card_id, &told)? {
         return Ok(());
     }
     // Now that it is to be written nobody else may: what they wrote since would be lost.
@@ -152,7 +152,7 @@ pub(super) async fn teach(
     let before = faces::open(&salon.key, &row)?;
     let mut card = before.clone();
     card.learn(told);
-    let newer = faces::row(&salon.key, (row.id, card_id.or(row.card)), &card, row.created_at)?;
+    let newer = faces::row(&salon.key, (id.clone(), card_id.or(row.card)), &card, row.created_at)?;
     client::update(conn, salon.id, &newer, now).await?;
     if card.name != before.name {
         faces::write_words(conn, salon.id, &salon.key, (id, &card)).await?;

@@ -10,12 +10,17 @@ use crate::kernel::clock::UnixMs;
 use crate::kernel::crm_id::{ClientId, RecordId};
 use crate::kernel::id::{ClientKey, TenantId};
 
-/// What is taken is held until the end of the unit of work: whoever writes the record meanwhile waits, and makes it due again.
-const TAKE_DUE: &str = "UPDATE record SET books_due = FALSE WHERE tenant_id = $1 AND record_id IN \
-     (SELECT record_id FROM record WHERE tenant_id = $1 AND books_due ORDER BY record_id LIMIT $2) RETURNING *";
+/// What is taken is held until the end of the unit of work: whoever writes the record meanwhile waits, and makes it due again. On
+/// SQLite a unit of work has no other beside it.
+const TAKE_DUE: &str = "SELECT * FROM record WHERE tenant_id = $1 AND books_due ORDER BY record_id LIMIT $2";
+const TAKE_DUE_POSTGRES: &str =
+    "SELECT * FROM record WHERE tenant_id = $1 AND books_due ORDER BY record_id LIMIT $2 FOR NO KEY UPDATE";
 const FIND: &str = "SELECT * FROM record WHERE tenant_id = $1 AND record_id = $2";
-const KEEP: &str = "UPDATE record SET status = $3, price = $4, minutes = $5, client_id = $6, matched = $7, candidates = $8, \
-     card_id = $9, cancelled_at = $10 WHERE tenant_id = $1 AND record_id = $2";
+/// A row is long and written whole, so a record is written once: what the books say of it, and that it is due no more. Lists go
+/// through [`QueryBuilder`]; this is the form for one.
+const KEEP_ONE: &str = "UPDATE record SET books_due = FALSE, status = v.column2, price = v.column3, minutes = v.column4, \
+     client_id = v.column5, matched = v.column6, candidates = v.column7, card_id = v.column8, cancelled_at = v.column9 \
+     FROM (VALUES ($2, $3, $4, $5, $6, $7, $8, $9, $10)) AS v WHERE record.tenant_id = $1 AND record.record_id = v.column1";
 const SETTLE: &str = "UPDATE record SET client_id = $3, matched = $4, candidates = '', books_due = TRUE WHERE tenant_id = $1 AND record_id = $2";
 const MAKE_DUE: &str = "UPDATE record SET books_due = TRUE WHERE tenant_id = $1 AND record_id = $2";
 const LIST_UNMATCHED: &str = "SELECT * FROM record WHERE tenant_id = $1 AND matched IN ('ambiguous', 'no_contact') \
@@ -38,7 +43,6 @@ const LIST_SILENT: &str = "SELECT t.id FROM tenant AS t WHERE t.data_key <> '' \
 pub const SQL: &[&str] = &[
     TAKE_DUE,
     FIND,
-    KEEP,
     SETTLE,
     MAKE_DUE,
     LIST_UNMATCHED,
@@ -114,13 +118,12 @@ fn rows(raw: Vec<Raw>) -> Vec<BookRow> {
     raw.into_iter().map(Into::into).collect()
 }
 
-/// Takes records that are due, the lowest numbers first, and takes the mark off them.
+/// Records that are due, the lowest numbers first: the caller's until the end of its unit of work, which is to [`keep`] them all.
 pub async fn take_due(conn: &mut Conn, tenant: &TenantId, limit: i64) -> Result<Vec<BookRow>, Error> {
+    let sql = if conn.is_postgres() { TAKE_DUE_POSTGRES } else { TAKE_DUE };
     let raw: Vec<Raw> =
-        on!(conn, c => sqlx::query_as(TAKE_DUE).bind(tenant.as_str()).bind(limit).fetch_all(c).await)?;
-    let mut taken = rows(raw);
-    taken.sort_by_key(|row| row.id);
-    Ok(taken)
+        on!(conn, c => sqlx::query_as(sql).bind(tenant.as_str()).bind(limit).fetch_all(c).await)?;
+    Ok(rows(raw))
 }
 
 pub async fn find(conn: &mut Conn, tenant: &TenantId, id: RecordId) -> Result<Option<BookRow>, Error> {
@@ -129,13 +132,24 @@ pub async fn find(conn: &mut Conn, tenant: &TenantId, id: RecordId) -> Result<Op
     Ok(raw.map(Into::into))
 }
 
-/// Writes what the books say of a record.
-pub async fn keep(conn: &mut Conn, tenant: &TenantId, row: &BookRow) -> Result<(), Error> {
-    let candidates: Vec<&str> = row.candidates.iter().map(ClientKey::as_str).collect();
-    on!(conn, c => sqlx::query(KEEP).bind(tenant.as_str()).bind(row.id.0).bind(row.status.map_or("", Status::as_str))
-        .bind(row.price).bind(row.minutes).bind(row.client.as_ref().map(ClientKey::as_str)).bind(&row.matched)
-        .bind(candidates.join(" ")).bind(row.card.map(|id| id.0)).bind(row.cancelled_at.map(|at| at.0))
-        .execute(c).await.map(drop))?;
+/// Writes what the books say of records; from now on they are due no more.
+pub async fn keep(conn: &mut Conn, tenant: &TenantId, kept: &[BookRow]) -> Result<(), Error> {
+    if kept.is_empty() {
+        return Ok(());
+    }
+    let (head, rest) = KEEP_ONE.split_once("VALUES (").unwrap_or_default();
+    let (middle, tail) = rest.split_once(')').unwrap_or_default().1.split_once("$1").unwrap_or_default();
+    on!(conn, c => {
+        let mut query = QueryBuilder::new(head);
+        query.push_values(kept, |mut values, row| {
+            let candidates: Vec<&str> = row.candidates.iter().map(ClientKey::as_str).collect();
+            values.push_bind(row.id.0).push_bind(row.status.map_or("", Status::as_str)).push_bind(row.price)
+                .push_bind(row.minutes).push_bind(row.client.as_ref().map(ClientKey::as_str)).push_bind(row.matched.as_str())
+                .push_bind(candidates.join(" ")).push_bind(row.card.map(|id| id.0)).push_bind(row.cancelled_at.map(|at| at.0));
+        });
+        query.push(middle).push_bind(tenant.as_str()).push(tail);
+        query.build().persistent(false).execute(c).await.map(drop)
+    })?;
     Ok(())
 }
 

@@ -1,6 +1,8 @@
 //! The bonus ledger: postings of two lines that sum to zero. Nothing is ever changed in it, and a balance is a sum.
 
-use sqlx::FromRow;
+use std::collections::HashMap;
+
+use sqlx::{FromRow, QueryBuilder};
 
 use super::db::{Conn, on};
 use super::error::Error;
@@ -24,7 +26,8 @@ macro_rules! postings {
     };
 }
 const FIND: &str = postings!("p.key = $2");
-const LIST_OF_RECORD: &str = postings!("p.record_id = $2 ORDER BY p.id");
+/// Lists go through [`QueryBuilder`]; this is the form for one.
+const LIST_OF_RECORDS: &str = postings!("p.record_id IN ($2) ORDER BY p.id");
 const LIST_OF_CLIENT: &str = postings!("p.client_id = $2 AND p.id < $3 ORDER BY p.id DESC LIMIT $4");
 const BALANCE: &str =
     "SELECT CAST(COALESCE(SUM(amount), 0) AS BIGINT) FROM ledger_line WHERE tenant_id = $1 AND account = $2";
@@ -44,7 +47,7 @@ pub const SQL: &[&str] = &[
     INSERT,
     INSERT_LINE,
     FIND,
-    LIST_OF_RECORD,
+    LIST_OF_RECORDS,
     LIST_OF_CLIENT,
     BALANCE,
     SPENT,
@@ -141,22 +144,24 @@ pub async fn find(conn: &mut Conn, tenant: &TenantId, key: &str) -> Result<Optio
     raw.map(TryInto::try_into).transpose()
 }
 
-/// What was posted for a record, for each client who ever had it; and how many postings there are.
-pub async fn standings(
-    conn: &mut Conn,
-    tenant: &TenantId,
-    record: RecordId,
-) -> Result<(Vec<Standing>, usize), Error> {
-    let raw: Vec<Raw> = on!(conn, c => sqlx::query_as(LIST_OF_RECORD).bind(tenant.as_str()).bind(record.0).fetch_all(c).await)?;
-    let count = raw.len();
-    let mut standings: Vec<Standing> = Vec::new();
-    for raw in raw {
-        let row = PostingRow::try_from(raw)?;
-        let place = standings.iter().position(|s| s.client == row.client).unwrap_or(standings.len());
-        if place == standings.len() {
-            standings.push(Standing { client: row.client, accrued: 0, spent: 0, rate: None });
+/// What was posted for one record.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Posted {
+    /// One for each client who ever had it.
+    pub standings: Vec<Standing>,
+    /// How many postings there are.
+    pub count: usize,
+}
+
+impl Posted {
+    fn add(&mut self, row: PostingRow) {
+        self.count += 1;
+        let place = self.standings.iter().position(|s| s.client == row.client);
+        let place = place.unwrap_or(self.standings.len());
+        if place == self.standings.len() {
+            self.standings.push(Standing { client: row.client, accrued: 0, spent: 0, rate: None });
         }
-        let standing = &mut standings[place];
+        let standing = &mut self.standings[place];
         match row.kind {
             Kind::Accrue | Kind::Reverse => standing.accrued += row.change,
             Kind::Spend | Kind::Refund => standing.spent -= row.change,
@@ -166,7 +171,37 @@ pub async fn standings(
             standing.rate = row.rate;
         }
     }
-    Ok((standings, count))
+}
+
+/// What was posted for these records; those for which nothing was are left out.
+pub async fn posted_for(
+    conn: &mut Conn,
+    tenant: &TenantId,
+    records: &[RecordId],
+) -> Result<HashMap<RecordId, Posted>, Error> {
+    if records.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let (head, tail) = LIST_OF_RECORDS.split_once("$1").unwrap_or_default();
+    let (middle, tail) = tail.split_once("$2").unwrap_or_default();
+    let raw: Vec<Raw> = on!(conn, c => {
+        let mut query = QueryBuilder::new(head);
+        query.push_bind(tenant.as_str()).push(middle);
+        let mut list = query.separated(", ");
+        for record in records {
+            list.push_bind(record.0);
+        }
+        query.push(tail);
+        query.build_query_as().persistent(false).fetch_all(c).await
+    })?;
+    let mut posted: HashMap<RecordId, Posted> = HashMap::new();
+    for raw in raw {
+        let row = PostingRow::try_from(raw)?;
+        if let Some(record) = row.record {
+            posted.entry(record).or_default().add(row);
+        }
+    }
+    Ok(posted)
 }
 
 /// A client's postings, the newest first. `before`: where the page before ended; 'zzzz' for the first.

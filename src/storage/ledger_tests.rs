@@ -82,7 +82,8 @@ async fn a_balance_is_the_sum_of_an_account_and_what_was_spent_is_told(db: Db) {
 
 async fn what_was_posted_for_a_record_is_told_for_each_client(db: Db) {
     let iris = salon(&db).await;
-    assert_eq!(seen!(db, c => standings(c, &iris, RECORD)), (vec![], 0));
+    let both = [RECORD, RecordId(2)];
+    assert_eq!(seen!(db, c => posted_for(c, &iris, &both)), HashMap::new());
     let given = entry(Kind::Accrue, &anna(), 500);
     done!(db, c => post(c, &iris, &NewPosting { rate: Some(500), ..new("a", &given) }, NOW));
     make(&db, &iris, "b", &entry(Kind::Spend, &anna(), 200), NOW.plus_ms(1)).await;
@@ -91,7 +92,10 @@ async fn what_was_posted_for_a_record_is_told_for_each_client(db: Db) {
     done!(db, c => post(c, &iris, &NewPosting { rate: Some(300), ..new("d", &given) }, NOW.plus_ms(3)));
     let elsewhere = entry(Kind::Accrue, &olga(), 7);
     done!(db, c => post(c, &iris, &NewPosting { record: Some(RecordId(2)), ..new("e", &elsewhere) }, NOW));
-    let (mut standings, count) = seen!(db, c => standings(c, &iris, RECORD));
+    let mut posted = seen!(db, c => posted_for(c, &iris, &both));
+    let other = posted.remove(&RecordId(2)).expect("there");
+    assert_eq!((other.standings[0].accrued, other.count), (7, 1));
+    let Posted { mut standings, count } = posted.remove(&RECORD).expect("there");
     standings.sort_by(|a, b| a.client.cmp(&b.client));
     let expected = [
         Standing { client: anna(), accrued: 0, spent: 200, rate: Some(500) },
@@ -170,7 +174,8 @@ async fn nobody_sees_the_ledger_of_another_salon(db: Db) {
     make(&db, &iris, "k", &entry(Kind::Accrue, &anna(), 500), NOW).await;
     assert!(make(&db, &rose, "k", &entry(Kind::Spend, &anna(), 5), NOW).await.is_some(), "keys of its own");
     assert_eq!(seen!(db, c => balance(c, &rose, &anna())), -5);
-    assert_eq!(seen!(db, c => standings(c, &rose, RECORD)).1, 1);
+    assert_eq!(seen!(db, c => posted_for(c, &rose, &[RECORD]))[&RECORD].count, 1);
+    assert_eq!(seen!(db, c => posted_for(c, &rose, &[])), HashMap::new());
     assert_eq!(seen!(db, c => spent(c, &iris, &anna())), 0);
     done!(db, c => delete_all(c, &rose));
     assert_eq!(seen!(db, c => list(c, &rose, &anna(), "zzzz", 9)), []);

@@ -109,7 +109,10 @@ async fn what_was_adopted_counts_as_told(db: Db) {
 async fn what_was_learnt_is_due_to_be_kept_in_the_books(db: Db) {
     let iris = salon(&db).await;
     let due = async || {
-        let taken = done!(db, c => books::take_due(c, &iris, 9));
+        let mut kept = db.begin().await.expect("begins");
+        let taken = books::take_due(&mut kept, &iris, 9).await.expect("taken");
+        books::keep(&mut kept, &iris, &taken).await.expect("kept");
+        kept.commit().await.expect("commits");
         taken.into_iter().map(|row| row.id).collect::<Vec<_>>()
     };
     done!(db, c => learn_many(c, &iris, &[new(1, "first"), new(2, "first")], NOW));

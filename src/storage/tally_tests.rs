@@ -26,7 +26,7 @@ async fn write(db: &Db, tenant: &TenantId, number: i64, (status, matched): (Opti
     let mut row = seen!(db, c => books::find(c, tenant, RecordId(number))).expect("there");
     row.status = status.and_then(crate::domain::books::Status::parse);
     row.matched = matched.to_owned();
-    done!(db, c => books::keep(c, tenant, &row));
+    done!(db, c => books::keep(c, tenant, &[row]));
 }
 
 async fn records_are_counted_by_state_each_salon_for_itself(db: Db) {
