@@ -11,6 +11,8 @@ use salonbridge::boot::demo::World;
 use salonbridge::boot::demo_trip::{self, Report, SALON_PHONE, Trip};
 use serde_json::{Value, json};
 
+use crate::kit::PATIENCE;
+
 /// An operator's chat that is down at first.
 #[derive(Clone, Default)]
 struct Chat {
@@ -38,7 +40,7 @@ impl Chat {
     }
 
     async fn until(&self, kind: &str) -> Value {
-        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
+        let deadline = std::time::Instant::now() + PATIENCE;
         loop {
             let heard = self.heard.lock().expect("no panic").clone();
             if let Some(found) = heard.iter().find(|said| said["kind"] == kind) {

@@ -13,9 +13,9 @@ use salonbridge::storage::{booking_form, client, job, outbox};
 use serde_json::{Value, json};
 
 use crate::desk_kit::{Desk, NOW};
+use crate::kit::PATIENCE;
 
 pub const ANNA: &str = "+79000000001";
-const PATIENCE: Duration = Duration::from_secs(30);
 
 /// An answer to a program.
 #[derive(Debug)]

@@ -10,7 +10,7 @@ use tokio_tungstenite::tungstenite::Message;
 
 use crate::client_kit::{ANNA, asked, digits, wrong};
 use crate::desk_kit::Desk;
-use crate::kit::Salon;
+use crate::kit::{PATIENCE, Salon};
 
 fn ids(said: &Value) -> Vec<i64> {
     let list = said["bookings"].as_array().expect("a list").iter();
@@ -217,7 +217,7 @@ async fn socket(salon: &Salon, token: &str) -> (Stream, String) {
 /// The next frame that is not a ping.
 async fn frame(stream: &mut Stream) -> String {
     loop {
-        let next = tokio::time::timeout(std::time::Duration::from_secs(30), stream.next()).await;
+        let next = tokio::time::timeout(PATIENCE, stream.next()).await;
         match next.expect("in time").expect("open").expect("whole") {
             Message::Text(text) if text.as_str() == "2" => {
                 stream.send(Message::text("3")).await.expect("sent");

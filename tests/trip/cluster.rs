@@ -15,9 +15,8 @@ use sqlx::{PgPool, Row as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::process::{Child, Command};
 
-use crate::kit::{hook_of, postgres};
+use crate::kit::{PATIENCE, hook_of, postgres, until};
 
-const PATIENCE: Duration = Duration::from_secs(60);
 /// Nodes behind a balancer that hands each connection to the next one.
 pub struct Cluster {
     pub around: Around,
@@ -74,14 +73,6 @@ impl Redis {
 
     pub async fn kill(&mut self) {
         self.process.take().expect("it runs").kill().await.expect("killed");
-    }
-}
-
-pub async fn until(what: &str, mut there: impl AsyncFnMut() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
-    while !there().await {
-        assert!(Instant::now() < deadline, "never came: {what}");
-        tokio::time::sleep(Duration::from_millis(25)).await;
     }
 }
 
@@ -214,7 +205,8 @@ impl Cluster {
         .await;
     }
 
-    /// Waits until the client has so many messages, and has none twice.
+    /// Waits until the client has so many messages and the database knows it, and has none twice. Whoever is killed between the two
+    /// leaves one in doubt, rightly.
     pub async fn told(&self, count: usize) {
         until(&format!("{count} messages"), async || {
             self.trip.received().await.is_ok_and(|received| received.len() >= count)
@@ -225,11 +217,12 @@ impl Cluster {
         ids.sort_unstable();
         ids.dedup();
         assert_eq!((received.len(), ids.len()), (count, count), "each once: {received:#?}");
+        self.until_sent(count as i64).await;
     }
 
     /// Until the database says of `count` confirmations that they were sent, and of no other that it exists: a phone may show a
-    /// message before its sender's acknowledgement is written down.
-    pub async fn until_sent(&self, count: i64) {
+    /// message before its acknowledgement is written down.
+    async fn until_sent(&self, count: i64) {
         let wanted = HashMap::from([("sent".to_owned(), count)]);
         let deadline = Instant::now() + PATIENCE;
         while self.confirmations().await != wanted {

@@ -1,7 +1,6 @@
 //! How the operator lets people in from a terminal, and the demo its own.
 
 use std::process::Stdio;
-use std::time::Duration;
 
 use salonbridge::boot::config::Env;
 use salonbridge::boot::demo::{Around, World};
@@ -9,8 +8,7 @@ use salonbridge::boot::demo_desk;
 use serde_json::{Value, json};
 use tokio::process::Command;
 
-use crate::cluster::until;
-use crate::kit::{OPERATOR, Salon};
+use crate::kit::{OPERATOR, PATIENCE, Salon, until};
 
 fn program(around: &Around, arguments: &[&str]) -> Command {
     let mut program = Command::new(env!("CARGO_BIN_EXE_salonbridge"));
@@ -66,7 +64,7 @@ async fn an_operator_makes_links_from_a_terminal_while_the_product_runs() {
 async fn the_demo_lets_in_its_operator_and_the_owner_of_its_salon() {
     let salon = Salon::installed(json!({})).await;
     let let_in = demo_desk::let_in(salon.world.product_url.clone(), OPERATOR.to_owned());
-    tokio::time::timeout(Duration::from_secs(30), let_in).await.expect("both are in");
+    tokio::time::timeout(PATIENCE, let_in).await.expect("both are in");
     let policy = reqwest::redirect::Policy::none();
     let http = reqwest::Client::builder().redirect(policy).build().expect("a client");
     let own = format!("/desk/companies/{}", salon.tenant);

@@ -6,8 +6,8 @@ use salonbridge::boot::config::Env;
 use salonbridge::boot::demo::{Around, World};
 use tokio::process::{Child, Command};
 
-use crate::cluster::until;
 use crate::kit::postgres;
+use crate::kit::until;
 
 fn program(around: &Around, command: &str) -> Command {
     let mut program = Command::new(env!("CARGO_BIN_EXE_salonbridge"));

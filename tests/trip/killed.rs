@@ -15,9 +15,8 @@ use salonbridge::storage::{Db, inbox, tenant};
 use serde_json::{Value, json};
 use tokio::process::{Child, Command};
 
-use crate::kit::{hook_of, postgres};
+use crate::kit::{PATIENCE, hook_of, postgres, until};
 
-const PATIENCE: Duration = Duration::from_secs(60);
 const RECORDS: i64 = 20;
 
 /// Starts the product; it listens when this returns.
@@ -32,11 +31,7 @@ async fn start(around: &Around) -> Child {
         .spawn()
         .expect("starts");
     let live = format!("{}/health/live", around.product_url);
-    let deadline = Instant::now() + PATIENCE;
-    while reqwest::get(&live).await.is_err() {
-        assert!(Instant::now() < deadline, "the product does not come up");
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    until("a product", async || reqwest::get(&live).await.is_ok()).await;
     child
 }
 
@@ -46,14 +41,6 @@ async fn kill_after(product: Child, ms: u64, around: &Around) -> Child {
     let mut product = product;
     product.kill().await.expect("killed");
     start(around).await
-}
-
-async fn until(what: &str, mut there: impl AsyncFnMut() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
-    while !there().await {
-        assert!(Instant::now() < deadline, "never came: {what}");
-        tokio::time::sleep(Duration::from_millis(25)).await;
-    }
 }
 
 async fn survives(database: Option<String>, seed: u64) {

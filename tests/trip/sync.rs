@@ -10,10 +10,11 @@ use salonbridge::kernel::crm_id::RecordId;
 use salonbridge::storage::{Db, inbox, job, record};
 use serde_json::{Value, json};
 
-use crate::kit::Salon;
+use crate::kit::{PATIENCE, Salon};
 
 /// A journal of 10,000 is read at YClients' pace.
-const PATIENCE: Duration = Duration::from_secs(120);
+/// Records of a journal that takes many pages; `bin/bench --only sync` reads ten thousand.
+const LONG: i64 = 2_500;
 const LONG_AGO_MS: i64 = 10 * 60_000;
 
 impl Salon {
@@ -244,30 +245,23 @@ async fn two_who_ask_at_once_are_answered_with_one_run() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_journal_of_ten_thousand_is_read_to_the_last_on_sqlite() {
-    ten_thousand(Salon::active().await).await;
+async fn a_long_journal_is_read_to_the_last_on_sqlite() {
+    read_to_the_last(Salon::active().await).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_journal_of_ten_thousand_is_read_to_the_last_on_postgres() {
-    ten_thousand(Salon::active_on_postgres().await).await;
+async fn a_long_journal_is_read_to_the_last_on_postgres() {
+    read_to_the_last(Salon::active_on_postgres().await).await;
 }
 
-async fn ten_thousand(salon: Salon) {
-    salon.journal_of(10_000).await;
+async fn read_to_the_last(salon: Salon) {
+    salon.journal_of(LONG).await;
     let run = salon.synced().await;
-    assert_eq!(
-        (run.state, run.counts.created, run.counts.unchanged),
-        (SyncState::Done, 10_000, 0),
-        "{run:?}"
-    );
-    assert_eq!(salon.records().await, 10_000);
+    assert_eq!((run.state, run.counts.created, run.counts.unchanged), (SyncState::Done, LONG, 0), "{run:?}");
+    assert_eq!(salon.records().await, LONG);
     let pages = salon.pages_asked().await.len();
-    assert!((50..=60).contains(&pages), "{pages} pages of at most 200");
+    assert!((13..=16).contains(&pages), "{pages} pages of at most 200");
     assert_eq!(salon.told(0).await.len(), 0, "arranged before we came");
-    // Unoptimised, on a machine that does other things: a bound, not the figure.
-    assert!(run.own_ms < 20_000, "{} ms of our own", run.own_ms);
-    eprintln!("10,000 records: {} ms of our own", run.own_ms);
     // What is known is read again, and costs nothing but the reading.
     let again = salon.synced().await;
     assert_eq!((again.counts.created, again.counts.updated), (0, 0), "{again:?}");

@@ -11,7 +11,7 @@ use salonbridge::storage::job;
 use serde_json::{Value, json};
 use tokio::process::{Child, Command};
 
-use crate::kit::{OPERATOR, Salon, postgres};
+use crate::kit::{OPERATOR, PATIENCE, Salon, postgres, until};
 use crate::sync::records_path;
 
 const LIST: &str = "GET /api/v1/records/*";
@@ -145,11 +145,7 @@ async fn start(around: &salonbridge::boot::demo::Around, failpoints: &str) -> Ch
         .spawn()
         .expect("starts");
     let live = format!("{}/health/live", around.product_url);
-    let deadline = Instant::now() + Duration::from_secs(60);
-    while reqwest::get(&live).await.is_err() {
-        assert!(Instant::now() < deadline, "the product does not come up");
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    until("a product", async || reqwest::get(&live).await.is_ok()).await;
     child
 }
 
@@ -175,11 +171,11 @@ async fn killed(salon: Salon, place: &str) {
     let asked = http.post(&log).bearer_auth(OPERATOR).send().await.expect("an answer");
     assert_eq!(asked.status(), 202);
     for at in 1..=3 {
-        let died = tokio::time::timeout(Duration::from_secs(60), product.wait()).await;
+        let died = tokio::time::timeout(PATIENCE, product.wait()).await;
         assert!(died.is_ok(), "it did not pass {place}");
         product = start(&around, &if at < 3 { format!("{place}=kill@1") } else { String::new() }).await;
     }
-    let deadline = Instant::now() + Duration::from_secs(60);
+    let deadline = Instant::now() + PATIENCE;
     let run = loop {
         let page: Value =
             http.get(&log).bearer_auth(OPERATOR).send().await.expect("an answer").json().await.expect("JSON");
@@ -194,11 +190,7 @@ async fn killed(salon: Salon, place: &str) {
     assert_eq!((&run["created"], &run["failed"]), (&json!(451), &json!(0)), "{run:#}");
     let trip = demo_trip::Trip::among(&around.product_url, &around.yclients_url, &around.whatsapp_url)
         .expect("hands");
-    let deadline = Instant::now() + Duration::from_secs(60);
-    while trip.received().await.expect("the phone answers").is_empty() {
-        assert!(Instant::now() < deadline, "the client is never told");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    until("a message", async || !trip.received().await.expect("the phone answers").is_empty()).await;
     assert_eq!(trip.received().await.expect("the phone answers").len(), 1, "told once");
     let (code, said) = commanded(&around, &["bookings", "sync", "--salon", "990101", "--json"]).await;
     let run: Value = serde_json::from_str(&said).expect("one object");

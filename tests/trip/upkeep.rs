@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt as _;
 use tokio::process::{Child, Command};
 
-use crate::cluster::until;
+use crate::kit::until;
 use crate::kit::{OPERATOR, Salon};
 
 const SALON: &str = "990101";

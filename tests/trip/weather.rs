@@ -1,7 +1,5 @@
 //! What comes from outside at the wrong time, or wrongly.
 
-use std::time::{Duration, Instant};
-
 use salonbridge::app::{addresses, enqueue};
 use salonbridge::boot::demo_trip;
 use salonbridge::domain::tenant::{Tenant, TenantState};
@@ -11,7 +9,7 @@ use salonbridge::kernel::locale::Locale;
 use salonbridge::storage::tenant::{self, SealedKeys};
 use serde_json::{Value, json};
 
-use crate::kit::Salon;
+use crate::kit::{Salon, until};
 use crate::number::Desk;
 
 const STATUS: &str = "GET /marketplace/salon/*";
@@ -120,11 +118,10 @@ async fn a_changed_webhook_address_loses_no_hook() {
     assert_eq!(salon.post(&old, salon.hook(63, "create", json!({}))).await, 200, "YClients was not told yet");
     assert_eq!(salon.post(&new, salon.hook(64, "create", json!({}))).await, 200);
     assert_eq!(salon.post(&old, salon.hook(65, "create", json!({}))).await, 404, "the new one is in use");
-    let until = Instant::now() + Duration::from_secs(10);
-    while addresses::find(&elsewhere, old_key).await.is_ok() {
-        assert!(Instant::now() < until, "the other node still believes in the old address");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    until("the other node's doubt in the old address", async || {
+        addresses::find(&elsewhere, old_key).await.is_err()
+    })
+    .await;
     salon.world.stop().await;
 }
 

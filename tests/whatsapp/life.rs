@@ -8,7 +8,7 @@ use salonbridge::whatsapp::error::Error;
 use salonbridge::whatsapp::gateway::{Gateway as _, Outgoing};
 use serde_json::json;
 
-use super::kit::{ANNA, House, SALON, phone, try_send};
+use super::kit::{ANNA, House, PATIENCE, SALON, phone, try_send};
 
 #[tokio::test]
 async fn a_restarted_process_goes_on_with_the_same_device() {
@@ -175,7 +175,7 @@ async fn commands_that_cross_end_in_one_session() {
             });
     }
     house.gateway.restore(&tenant).await.expect("restored");
-    tokio::time::timeout(Duration::from_secs(20), async {
+    tokio::time::timeout(PATIENCE, async {
         while house.gateway.state(&tenant) != Some(SessionState::Online) {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
@@ -202,7 +202,7 @@ async fn a_session_whose_keys_are_no_longer_saved_is_built_anew() {
             }
         }
     };
-    tokio::time::timeout(Duration::from_secs(90), halted).await.expect("halted is told");
+    tokio::time::timeout(PATIENCE, halted).await.expect("halted is told");
     house.keys.gone.store(false, Ordering::SeqCst);
     house.told.forget();
     house.told.state(&tenant, SessionState::Online).await;

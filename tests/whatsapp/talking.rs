@@ -184,8 +184,9 @@ async fn a_message_to_a_known_client_leaves_at_once() {
         took.push(began.elapsed());
     }
     took.sort();
-    println!("handed over in {:?} (median), {:?} (worst)", took[20], took[39]);
-    assert!(took[20] < Duration::from_millis(60), "{took:?}");
+    println!("handed over in {:?} (best), {:?} (worst)", took[0], took[39]);
+    // What waits (for a timer, for a delayed acknowledgement) waits each time.
+    assert!(took[0] < Duration::from_millis(40), "{took:?}");
 }
 
 #[tokio::test]

@@ -1,7 +1,6 @@
 //! A client made of bare parts, for saying what no honest client says.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use base64::Engine as _;
 use bytes::Bytes;
@@ -20,7 +19,7 @@ use whatsapp_rust::transport::{
     TokioWebSocketTransportFactory, Transport, TransportEvent, TransportFactory as _,
 };
 
-use crate::kit::Stage;
+use crate::kit::{PATIENCE, Stage};
 
 pub struct Forger {
     transport: Arc<dyn Transport>,
@@ -139,7 +138,7 @@ async fn next_frame(
         if let Some(frame) = decoder.decode_frame() {
             return Some(frame);
         }
-        match timeout(Duration::from_secs(20), events.recv()).await.expect("neither word nor end") {
+        match timeout(PATIENCE, events.recv()).await.expect("neither word nor end") {
             Ok(TransportEvent::DataReceived(bytes)) => decoder.feed(&bytes),
             Ok(TransportEvent::Connected) => {}
             _ => return None,
