@@ -163,9 +163,13 @@ async fn killed(salon: Salon, place: &str) {
     salon.crm("POST", "/admin/config", json!({"rate_limit": false})).await;
     salon.journal_of(450).await;
     salon.crm("POST", &records_path(), crate::sync::booking(3, 15)).await;
+    // Whoever dies while a message leaves is in doubt of it, rightly: none leaves until nobody dies any more.
+    salon.whatsapp(json!({"connect": {"reason": 503}, "do": [{"close": demo_trip::SALON_PHONE}]})).await;
     let tenant = salon.tenant.clone();
     let Salon { world, http, folder, .. } = salon;
     let around = world.without_product().await;
+    let trip = demo_trip::Trip::among(&around.product_url, &around.yclients_url, &around.whatsapp_url)
+        .expect("hands");
     let mut product = start(&around, &format!("{place}=kill@1")).await;
     let log = format!("{}/api/v1/companies/{tenant}/syncs", around.product_url);
     let asked = http.post(&log).bearer_auth(OPERATOR).send().await.expect("an answer");
@@ -188,8 +192,7 @@ async fn killed(salon: Salon, place: &str) {
         tokio::time::sleep(Duration::from_millis(50)).await;
     };
     assert_eq!((&run["created"], &run["failed"]), (&json!(451), &json!(0)), "{run:#}");
-    let trip = demo_trip::Trip::among(&around.product_url, &around.yclients_url, &around.whatsapp_url)
-        .expect("hands");
+    trip.wa("POST", "/faults", &json!({"connect": null})).await.expect("set");
     until("a message", async || !trip.received().await.expect("the phone answers").is_empty()).await;
     assert_eq!(trip.received().await.expect("the phone answers").len(), 1, "told once");
     let (code, said) = commanded(&around, &["bookings", "sync", "--salon", "990101", "--json"]).await;
