@@ -1,18 +1,15 @@
 //! For programs of the salon (its `api_key`) and of the operator (the operator's token).
 
 use axum::Json;
-use axum::extract::{Path, State};
-use axum::http::HeaderMap;
-use axum::response::{IntoResponse as _, Response};
+use axum::extract::State;
 use serde_json::json;
 
-use super::error;
+use super::answer::Answer;
+use super::caller::Caller;
 use super::openapi::{COMPANY, Problem};
-use super::state::{Visit, WebState, header};
-use crate::app::{self, health, hook_key};
-use crate::domain::timeline::Eye;
-use crate::kernel::crm_id::SalonId;
-use crate::kernel::id::TenantId;
+use super::state::WebState;
+use crate::app::health::{self, Health};
+use crate::app::hook_key;
 
 #[utoipa::path(
     get,
@@ -26,20 +23,8 @@ use crate::kernel::id::TenantId;
     ),
     security(("key" = []))
 )]
-pub async fn health(
-    State(state): State<WebState>,
-    Path(id): Path<String>,
-    visit: Visit,
-    headers: HeaderMap,
-) -> Response {
-    let answer = async {
-        let tenant = admit(&state, &id, &headers).await?;
-        health::of(&state.app, &tenant).await
-    };
-    match answer.await {
-        Ok(health) => Json(health).into_response(),
-        Err(e) => error::problem(&e, &visit.request_id),
-    }
+pub async fn health(State(state): State<WebState>, caller: Caller) -> Answer<Json<Health>> {
+    Ok(Json(health::of(&state.app, &caller.tenant).await?))
 }
 
 /// New webhook addresses; the old ones answer until one of the new is used.
@@ -55,60 +40,7 @@ pub async fn health(
     ),
     security(("key" = []))
 )]
-pub async fn rotate_hook_key(
-    State(state): State<WebState>,
-    Path(id): Path<String>,
-    visit: Visit,
-    headers: HeaderMap,
-) -> Response {
-    let answer = async {
-        let tenant = admit(&state, &id, &headers).await?;
-        hook_key::rotate(&state.app, &tenant).await
-    };
-    match answer.await {
-        Ok(urls) => {
-            Json(json!({"webhook_urls": urls, "old_urls_answer_until": "the first hook at a new one"}))
-                .into_response()
-        }
-        Err(e) => error::problem(&e, &visit.request_id),
-    }
-}
-
-pub(super) async fn admit(state: &WebState, id: &str, headers: &HeaderMap) -> Result<TenantId, app::Error> {
-    Ok(admit_as(state, id, headers).await?.0)
-}
-
-/// Who asks, and how much they may see. Another company's id is answered as if there were no such company, whatever the key.
-pub(super) async fn admit_as(
-    state: &WebState,
-    id: &str,
-    headers: &HeaderMap,
-) -> Result<(TenantId, Eye), app::Error> {
-    let given = header(headers, "authorization");
-    let given = given.strip_prefix("Bearer ").unwrap_or_default();
-    if given.is_empty() {
-        return Err(app::Error::NotFound);
-    }
-    let operator = state.settings.operator_token.as_ref().is_some_and(|token| token.matches(given));
-    if operator && let Ok(salon) = id.parse() {
-        // The operator may also say the salon's number in YClients.
-        return Ok((app::tenant_of(&state.app, SalonId(salon)).await?, Eye::Operator));
-    }
-    let tenant = TenantId::parse(id).ok_or(app::Error::NotFound)?;
-    if operator {
-        Ok((tenant, Eye::Operator))
-    } else if hook_key::is_api_key(&state.app, &tenant, given).await? {
-        Ok((tenant, Eye::Salon))
-    } else {
-        Err(app::Error::NotFound)
-    }
-}
-
-/// The company whose API key the caller has shown; `None` when it is nobody's, the operator's token for one.
-pub(super) async fn of_key(state: &WebState, headers: &HeaderMap) -> Result<Option<TenantId>, app::Error> {
-    let given = header(headers, "authorization");
-    match given.strip_prefix("Bearer ") {
-        Some(key) if !key.is_empty() => hook_key::company_of(&state.app, key).await,
-        _ => Ok(None),
-    }
+pub async fn rotate_hook_key(State(state): State<WebState>, caller: Caller) -> Answer {
+    let urls = hook_key::rotate(&state.app, &caller.tenant).await?;
+    Ok(Json(json!({"webhook_urls": urls, "old_urls_answer_until": "the first hook at a new one"})))
 }

@@ -3,13 +3,14 @@
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Path, Query, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use utoipa::{IntoParams, ToSchema};
 
-use super::api::admit_as;
+use super::answer::Answer;
+use super::caller::Caller;
 use super::error;
 use super::openapi::{COMPANY, Problem};
 use super::state::{Visit, WebState};
@@ -20,7 +21,7 @@ use crate::app::{self, books};
 use crate::domain::books::Status;
 use crate::domain::code::Code;
 use crate::kernel::crm_id::RecordId;
-use crate::kernel::id::{ClientKey, PostingId};
+use crate::kernel::id::{ClientKey, PostingId, TenantId};
 use crate::kernel::phone::Phone;
 use crate::storage::books::BookRow;
 use crate::storage::ledger::PostingRow;
@@ -66,13 +67,6 @@ impl Wanted {
     }
 }
 
-fn answer(result: Result<Value, app::Error>, visit: &Visit) -> Response {
-    match result {
-        Ok(body) => Json(body).into_response(),
-        Err(e) => error::problem(&e, &visit.request_id),
-    }
-}
-
 /// By code, by phone, by what somebody typed, or all.
 #[utoipa::path(
     get,
@@ -86,21 +80,11 @@ fn answer(result: Result<Value, app::Error>, visit: &Visit) -> Response {
     ),
     security(("key" = []))
 )]
-pub async fn index(
-    State(state): State<WebState>,
-    Path(id): Path<String>,
-    Query(wanted): Query<Wanted>,
-    visit: Visit,
-    headers: HeaderMap,
-) -> Response {
-    let result = async {
-        let (tenant, eye) = admit_as(&state, &id, &headers).await?;
-        let (search, after) = (wanted.search()?, wanted.after(ClientKey::parse)?);
-        let page = (after.as_ref(), wanted.limit());
-        let (list, next) = clients::list(&state.app, &tenant, &search, eye, page).await?;
-        Ok(json!({"clients": list.iter().map(client_json).collect::<Vec<_>>(), "next": next}))
-    };
-    answer(result.await, &visit)
+pub async fn index(State(state): State<WebState>, Query(wanted): Query<Wanted>, caller: Caller) -> Answer {
+    let (search, after) = (wanted.search()?, wanted.after(ClientKey::parse)?);
+    let page = (after.as_ref(), wanted.limit());
+    let (list, next) = clients::list(&state.app, &caller.tenant, &search, caller.eye, page).await?;
+    Ok(Json(json!({"clients": list.iter().map(client_json).collect::<Vec<_>>(), "next": next})))
 }
 
 #[utoipa::path(
@@ -117,19 +101,14 @@ pub async fn index(
 )]
 pub async fn show(
     State(state): State<WebState>,
-    Path((id, client)): Path<(String, String)>,
-    visit: Visit,
-    headers: HeaderMap,
-) -> Response {
-    let result = async {
-        let (tenant, eye) = admit_as(&state, &id, &headers).await?;
-        let client = ClientKey::parse(&client).ok_or(app::Error::NotFound)?;
-        let (found, records) = clients::of(&state.app, &tenant, &client, eye).await?;
-        let mut body = client_json(&found);
-        body["records"] = records.iter().map(record_json).collect();
-        Ok(body)
-    };
-    answer(result.await, &visit)
+    Path((_, client)): Path<(String, String)>,
+    caller: Caller,
+) -> Answer {
+    let client = ClientKey::parse(&client).ok_or(app::Error::NotFound)?;
+    let (found, records) = clients::of(&state.app, &caller.tenant, &client, caller.eye).await?;
+    let mut body = client_json(&found);
+    body["records"] = records.iter().map(record_json).collect();
+    Ok(Json(body))
 }
 
 /// The newest first.
@@ -147,20 +126,15 @@ pub async fn show(
 )]
 pub async fn ledger(
     State(state): State<WebState>,
-    Path((id, client)): Path<(String, String)>,
+    Path((_, client)): Path<(String, String)>,
     Query(wanted): Query<Wanted>,
-    visit: Visit,
-    headers: HeaderMap,
-) -> Response {
-    let result = async {
-        let (tenant, _) = admit_as(&state, &id, &headers).await?;
-        let client = ClientKey::parse(&client).ok_or(app::Error::NotFound)?;
-        let before = wanted.after(PostingId::parse)?;
-        let page = (before.as_ref(), wanted.limit());
-        let (list, next) = bonuses::history(&state.app, &tenant, &client, page).await?;
-        Ok(json!({"postings": list.iter().map(posting_json).collect::<Vec<_>>(), "next": next}))
-    };
-    answer(result.await, &visit)
+    caller: Caller,
+) -> Answer {
+    let client = ClientKey::parse(&client).ok_or(app::Error::NotFound)?;
+    let before = wanted.after(PostingId::parse)?;
+    let page = (before.as_ref(), wanted.limit());
+    let (list, next) = bonuses::history(&state.app, &caller.tenant, &client, page).await?;
+    Ok(Json(json!({"postings": list.iter().map(posting_json).collect::<Vec<_>>(), "next": next})))
 }
 
 /// Whose they are a person is to say.
@@ -178,19 +152,14 @@ pub async fn ledger(
 )]
 pub async fn unmatched(
     State(state): State<WebState>,
-    Path(id): Path<String>,
     Query(wanted): Query<Wanted>,
-    visit: Visit,
-    headers: HeaderMap,
-) -> Response {
-    let result = async {
-        let (tenant, eye) = admit_as(&state, &id, &headers).await?;
-        let after = wanted.after(|text| text.parse().ok().map(RecordId))?;
-        let (list, next) = unsettled::list(&state.app, &tenant, eye, (after, wanted.limit())).await?;
-        let list: Vec<_> = list.iter().map(unmatched_json).collect();
-        Ok(json!({"records": list, "next": next.map(|id| id.to_string())}))
-    };
-    answer(result.await, &visit)
+    caller: Caller,
+) -> Answer {
+    let after = wanted.after(|text| text.parse().ok().map(RecordId))?;
+    let page = (after, wanted.limit());
+    let (list, next) = unsettled::list(&state.app, &caller.tenant, caller.eye, page).await?;
+    let list: Vec<_> = list.iter().map(unmatched_json).collect();
+    Ok(Json(json!({"records": list, "next": next.map(|id| id.to_string())})))
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -214,20 +183,15 @@ struct Owner {
 )]
 pub async fn settle(
     State(state): State<WebState>,
-    Path((id, record)): Path<(String, String)>,
-    visit: Visit,
-    headers: HeaderMap,
+    Path((_, record)): Path<(String, String)>,
+    caller: Caller,
     body: Bytes,
-) -> Response {
-    let result = async {
-        let (tenant, _) = admit_as(&state, &id, &headers).await?;
-        let record = RecordId(record.parse().map_err(|_| app::Error::NotFound)?);
-        let owner: Owner = serde_json::from_slice(&body).map_err(|_| app::Error::Rejected("bad_body"))?;
-        let client = ClientKey::parse(&owner.client_id).ok_or(app::Error::Rejected("unknown_client"))?;
-        books::settle(&state.app, &tenant, record, &client).await?;
-        Ok(json!({"record_id": record, "client_id": client, "matched": "person"}))
-    };
-    answer(result.await, &visit)
+) -> Answer {
+    let record = RecordId(record.parse().map_err(|_| app::Error::NotFound)?);
+    let owner: Owner = serde_json::from_slice(&body).map_err(|_| app::Error::Rejected("bad_body"))?;
+    let client = ClientKey::parse(&owner.client_id).ok_or(app::Error::Rejected("unknown_client"))?;
+    books::settle(&state.app, &caller.tenant, record, &client).await?;
+    Ok(Json(json!({"record_id": record, "client_id": client, "matched": "person"})))
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -238,6 +202,16 @@ struct SpendBody {
     amount: i64,
     record_id: Option<i64>,
     idempotency_key: String,
+}
+
+impl SpendBody {
+    fn read(body: &Bytes) -> Result<Self, app::Error> {
+        serde_json::from_slice(body).map_err(|_| app::Error::Rejected("bad_body"))
+    }
+
+    fn wish(self, who: Spender) -> Spend {
+        Spend { who, amount: self.amount, record: self.record_id.map(RecordId), key: self.idempotency_key }
+    }
 }
 
 #[utoipa::path(
@@ -255,17 +229,17 @@ struct SpendBody {
 )]
 pub async fn spend(
     State(state): State<WebState>,
-    Path((id, client)): Path<(String, String)>,
+    Path((_, client)): Path<(String, String)>,
+    caller: Caller,
     visit: Visit,
-    headers: HeaderMap,
     body: Bytes,
-) -> Response {
-    let who = |body: &SpendBody| match (&body.code, ClientKey::parse(&client)) {
-        (None, Some(client)) => Ok(Spender::Client(client)),
-        (None, None) => Err(app::Error::NotFound),
-        (Some(_), _) => Err(app::Error::Rejected("bad_body")),
-    };
-    take(&state, (&id, &headers, &body), &visit, who).await
+) -> Answer<Response> {
+    let body = SpendBody::read(&body)?;
+    if body.code.is_some() {
+        return Err(app::Error::Rejected("bad_body").into());
+    }
+    let client = ClientKey::parse(&client).ok_or(app::Error::NotFound)?;
+    take(&state, &caller.tenant, &visit, &body.wish(Spender::Client(client))).await
 }
 
 #[utoipa::path(
@@ -283,46 +257,27 @@ pub async fn spend(
 )]
 pub async fn spend_by_code(
     State(state): State<WebState>,
-    Path(id): Path<String>,
+    caller: Caller,
     visit: Visit,
-    headers: HeaderMap,
     body: Bytes,
-) -> Response {
-    let who = |body: &SpendBody| {
-        let code = body.code.as_deref().ok_or(app::Error::Rejected("bad_body"))?;
-        Code::parse(code).map(Spender::Code).ok_or(app::Error::Rejected("unknown_code"))
-    };
-    take(&state, (&id, &headers, &body), &visit, who).await
+) -> Answer<Response> {
+    let body = SpendBody::read(&body)?;
+    let code = body.code.as_deref().ok_or(app::Error::Rejected("bad_body"))?;
+    let code = Code::parse(code).ok_or(app::Error::Rejected("unknown_code"))?;
+    take(&state, &caller.tenant, &visit, &body.wish(Spender::Code(code))).await
 }
 
-async fn take(
-    state: &WebState,
-    (id, headers, body): (&str, &HeaderMap, &Bytes),
-    visit: &Visit,
-    who: impl Fn(&SpendBody) -> Result<Spender, app::Error>,
-) -> Response {
-    let result = async {
-        let (tenant, _) = admit_as(state, id, headers).await?;
-        let body: SpendBody = serde_json::from_slice(body).map_err(|_| app::Error::Rejected("bad_body"))?;
-        let wish = Spend {
-            who: who(&body)?,
-            amount: body.amount,
-            record: body.record_id.map(RecordId),
-            key: body.idempotency_key,
-        };
-        bonuses::spend(&state.app, &tenant, &wish).await
-    };
+async fn take(state: &WebState, tenant: &TenantId, visit: &Visit, wish: &Spend) -> Answer<Response> {
     let refuse =
         |code, detail: Value| error::problem_with(StatusCode::CONFLICT, code, &visit.request_id, &detail);
-    match result.await {
-        Ok(Spent::Done { posting, client, amount, balance, is_replay }) => Json(json!({
+    Ok(match bonuses::spend(&state.app, tenant, wish).await? {
+        Spent::Done { posting, client, amount, balance, is_replay } => Json(json!({
             "posting_id": posting, "client_id": client, "amount": amount, "balance": balance, "replayed": is_replay,
         }))
         .into_response(),
-        Ok(Spent::Overdraft { balance }) => refuse("not_enough_bonuses", json!({"balance": balance})),
-        Ok(Spent::TooMuchOfVisit { most }) => refuse("too_much_of_visit", json!({"most": most})),
-        Err(e) => error::problem(&e, &visit.request_id),
-    }
+        Spent::Overdraft { balance } => refuse("not_enough_bonuses", json!({"balance": balance})),
+        Spent::TooMuchOfVisit { most } => refuse("too_much_of_visit", json!({"most": most})),
+    })
 }
 
 fn client_json(client: &Client) -> Value {

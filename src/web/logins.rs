@@ -1,6 +1,7 @@
 //! How the operator lets people in, by program: a link for each.
 
 use axum::Json;
+use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
@@ -8,6 +9,7 @@ use serde::Deserialize;
 use serde_json::json;
 use utoipa::ToSchema;
 
+use super::answer::Answer;
 use super::error;
 use super::openapi::Problem;
 use super::state::{Visit, WebState, header};
@@ -46,30 +48,23 @@ pub async fn invite(
     State(state): State<WebState>,
     visit: Visit,
     headers: HeaderMap,
-    body: axum::body::Bytes,
-) -> Response {
+    body: Bytes,
+) -> Answer<Response> {
     let given = header(&headers, "authorization");
     let given = given.strip_prefix("Bearer ").unwrap_or_default();
     if !state.settings.operator_token.as_ref().is_some_and(|token| token.matches(given)) {
-        return error::problem_json(StatusCode::UNAUTHORIZED, "unauthorised", &visit.request_id);
+        return Ok(error::problem_json(StatusCode::UNAUTHORIZED, "unauthorised", &visit.request_id));
     }
-    let answer = async {
-        let wish: Wish = serde_json::from_slice(&body).map_err(|_| app::Error::Rejected("bad_body"))?;
-        let role = Role::parse(&wish.role).ok_or(app::Error::Rejected("bad_role"))?;
-        let tenant = match (&wish.company_id, wish.salon_id) {
-            (Some(id), None) => Some(TenantId::parse(id).ok_or(app::Error::NotFound)?),
-            (None, Some(salon)) => Some(addresses::of_salon(&state.app, SalonId(salon)).await?.tenant),
-            (None, None) => None,
-            (Some(_), Some(_)) => return Err(app::Error::Rejected("bad_body")),
-        };
-        let wish = logins::Wish { role, tenant: tenant.as_ref(), email: &wish.email, name: &wish.name };
-        logins::invite(&state.app, &wish).await
+    let wish: Wish = serde_json::from_slice(&body).map_err(|_| app::Error::Rejected("bad_body"))?;
+    let role = Role::parse(&wish.role).ok_or(app::Error::Rejected("bad_role"))?;
+    let tenant = match (&wish.company_id, wish.salon_id) {
+        (Some(id), None) => Some(TenantId::parse(id).ok_or(app::Error::NotFound)?),
+        (None, Some(salon)) => Some(addresses::of_salon(&state.app, SalonId(salon)).await?.tenant),
+        (None, None) => None,
+        (Some(_), Some(_)) => return Err(app::Error::Rejected("bad_body").into()),
     };
-    match answer.await {
-        Ok(made) => {
-            let body = json!({"login_id": made.id, "email": made.email, "link": made.link, "link_until": made.until});
-            (StatusCode::CREATED, Json(body)).into_response()
-        }
-        Err(e) => error::problem(&e, &visit.request_id),
-    }
+    let wish = logins::Wish { role, tenant: tenant.as_ref(), email: &wish.email, name: &wish.name };
+    let made = logins::invite(&state.app, &wish).await?;
+    let body = json!({"login_id": made.id, "email": made.email, "link": made.link, "link_until": made.until});
+    Ok((StatusCode::CREATED, Json(body)).into_response())
 }

@@ -1,7 +1,9 @@
 //! HTTP: who calls what. Handlers read the request, call a use case, and word its answer.
 
+mod answer;
 pub mod api;
 pub mod assets;
+mod caller;
 mod client;
 pub mod clients;
 mod connect;

@@ -4,30 +4,22 @@ use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode};
-use axum::response::{IntoResponse as _, Response};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use utoipa::{IntoParams, ToSchema};
 
-use super::api::{admit, of_key};
-use super::error;
+use super::answer::Answer;
+use super::caller::{Caller, of_key};
 use super::openapi::{COMPANY, Problem};
-use super::state::{Visit, WebState};
+use super::state::WebState;
 use crate::app::sync::said;
 use crate::app::{self, sync};
 use crate::domain::sync::SyncKind;
-use crate::kernel::id::SyncId;
+use crate::kernel::id::{SyncId, TenantId};
 
 /// Runs in an answer when nothing is said of it, and at most.
 const PAGE: usize = 20;
 const MOST: usize = 200;
-
-fn answer(status: StatusCode, result: Result<Value, app::Error>, visit: &Visit) -> Response {
-    match result {
-        Ok(body) => (status, Json(body)).into_response(),
-        Err(e) => error::problem(&e, &visit.request_id),
-    }
-}
 
 /// What may be said with a wish. An empty body is none.
 #[derive(Default, Deserialize, ToSchema)]
@@ -76,19 +68,16 @@ pub struct Whose {
 pub async fn start_bookings(
     State(state): State<WebState>,
     Query(whose): Query<Whose>,
-    visit: Visit,
     headers: HeaderMap,
     body: Bytes,
-) -> Response {
-    let result = async {
-        let wish = Wish::read(&body)?;
-        let id = match wish.company_id.or(whose.company_id) {
-            Some(id) => id,
-            None => of_key(&state, &headers).await?.ok_or(app::Error::Rejected("no_company"))?.to_string(),
-        };
-        start(&state, &id, SyncKind::Records, &headers).await
+) -> Answer<(StatusCode, Json<Value>)> {
+    let wish = Wish::read(&body)?;
+    let id = match wish.company_id.or(whose.company_id) {
+        Some(id) => id,
+        None => of_key(&state, &headers).await?.ok_or(app::Error::Rejected("no_company"))?.to_string(),
     };
-    answer(StatusCode::ACCEPTED, result.await, &visit)
+    let caller = Caller::of(&state, &id, &headers).await?;
+    start(&state, &caller.tenant, SyncKind::Records).await
 }
 
 #[utoipa::path(
@@ -106,24 +95,18 @@ pub async fn start_bookings(
 )]
 pub async fn begin(
     State(state): State<WebState>,
-    Path(id): Path<String>,
-    visit: Visit,
-    headers: HeaderMap,
+    caller: Caller,
     body: Bytes,
-) -> Response {
-    let result = async {
-        let wish = Wish::read(&body)?;
-        start(&state, &id, wish.kind()?, &headers).await
-    };
-    answer(StatusCode::ACCEPTED, result.await, &visit)
+) -> Answer<(StatusCode, Json<Value>)> {
+    let kind = Wish::read(&body)?.kind()?;
+    start(&state, &caller.tenant, kind).await
 }
 
-async fn start(state: &WebState, id: &str, kind: SyncKind, headers: &HeaderMap) -> Result<Value, app::Error> {
-    let tenant = admit(state, id, headers).await?;
-    let run = sync::start(&state.app, &tenant, kind).await?;
+async fn start(state: &WebState, tenant: &TenantId, kind: SyncKind) -> Answer<(StatusCode, Json<Value>)> {
+    let run = sync::start(&state.app, tenant, kind).await?;
     let mut body = said::json(&run);
     body["url"] = json!(format!("/api/v1/companies/{tenant}/syncs/{}", run.id));
-    Ok(body)
+    Ok((StatusCode::ACCEPTED, Json(body)))
 }
 
 #[utoipa::path(
@@ -140,16 +123,11 @@ async fn start(state: &WebState, id: &str, kind: SyncKind, headers: &HeaderMap) 
 )]
 pub async fn show(
     State(state): State<WebState>,
-    Path((id, run)): Path<(String, String)>,
-    visit: Visit,
-    headers: HeaderMap,
-) -> Response {
-    let result = async {
-        let tenant = admit(&state, &id, &headers).await?;
-        let run = SyncId::parse(&run).ok_or(app::Error::NotFound)?;
-        Ok(said::json(&sync::find(&state.app, &tenant, &run).await?))
-    };
-    answer(StatusCode::OK, result.await, &visit)
+    Path((_, run)): Path<(String, String)>,
+    caller: Caller,
+) -> Answer {
+    let run = SyncId::parse(&run).ok_or(app::Error::NotFound)?;
+    Ok(Json(said::json(&sync::find(&state.app, &caller.tenant, &run).await?)))
 }
 
 #[derive(Deserialize, IntoParams)]
@@ -172,22 +150,12 @@ pub struct Turn {
     ),
     security(("key" = []))
 )]
-pub async fn list(
-    State(state): State<WebState>,
-    Path(id): Path<String>,
-    Query(turn): Query<Turn>,
-    visit: Visit,
-    headers: HeaderMap,
-) -> Response {
-    let result = async {
-        let tenant = admit(&state, &id, &headers).await?;
-        let before = match &turn.before {
-            Some(text) => Some(SyncId::parse(text).ok_or(app::Error::Rejected("bad_cursor"))?),
-            None => None,
-        };
-        let limit = turn.limit.unwrap_or(PAGE).clamp(1, MOST);
-        let (runs, next) = sync::list(&state.app, &tenant, before.as_ref(), limit).await?;
-        Ok(json!({"syncs": runs.iter().map(said::json).collect::<Vec<_>>(), "next": next}))
+pub async fn list(State(state): State<WebState>, Query(turn): Query<Turn>, caller: Caller) -> Answer {
+    let before = match &turn.before {
+        Some(text) => Some(SyncId::parse(text).ok_or(app::Error::Rejected("bad_cursor"))?),
+        None => None,
     };
-    answer(StatusCode::OK, result.await, &visit)
+    let limit = turn.limit.unwrap_or(PAGE).clamp(1, MOST);
+    let (runs, next) = sync::list(&state.app, &caller.tenant, before.as_ref(), limit).await?;
+    Ok(Json(json!({"syncs": runs.iter().map(said::json).collect::<Vec<_>>(), "next": next})))
 }

@@ -1,22 +1,21 @@
 //! "Why?" for programs: a record's timeline, messages by state, and a person's word on an uncertain one.
 
 use axum::Json;
+use axum::body::Bytes;
 use axum::extract::{Path, Query, State};
-use axum::http::HeaderMap;
-use axum::response::{IntoResponse as _, Response};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use utoipa::{IntoParams, ToSchema};
 
-use super::api::{admit, admit_as};
-use super::error;
+use super::answer::Answer;
+use super::caller::Caller;
 use super::openapi::{COMPANY, Problem};
 use super::state::{Visit, WebState};
 use crate::app::settle::{self, Word};
 use crate::app::timeline_token::{self, Purpose};
 use crate::app::{self, timeline};
 use crate::domain::message::OutboxState;
-use crate::domain::timeline::{Cursor, Entry, Message};
+use crate::domain::timeline::{Cursor, Entry, Eye, Message};
 use crate::kernel::crm_id::RecordId;
 use crate::kernel::id::{OutboxId, TenantId};
 use crate::views::Words;
@@ -42,13 +41,6 @@ impl Turn {
     }
 }
 
-fn answer(result: Result<Value, app::Error>, visit: &Visit) -> Response {
-    match result {
-        Ok(body) => Json(body).into_response(),
-        Err(e) => error::problem(&e, &visit.request_id),
-    }
-}
-
 #[utoipa::path(
     get,
     path = "/api/v1/companies/{id}/records/{record_id}/timeline",
@@ -63,35 +55,28 @@ fn answer(result: Result<Value, app::Error>, visit: &Visit) -> Response {
 )]
 pub async fn show(
     State(state): State<WebState>,
-    Path((id, record)): Path<(String, String)>,
+    Path((_, record)): Path<(String, String)>,
     Query(turn): Query<Turn>,
+    Caller { tenant, eye }: Caller,
     visit: Visit,
-    headers: HeaderMap,
-) -> Response {
-    let result = async {
-        let (tenant, eye) = admit_as(&state, &id, &headers).await?;
-        let record = RecordId(record.parse().map_err(|_| app::Error::NotFound)?);
-        let after = match &turn.after {
-            Some(text) => Some(Cursor::parse(text).ok_or(app::Error::Rejected("bad_cursor"))?),
-            None => None,
-        };
-        let found = timeline::of(&state.app, &tenant, record, eye, after.as_ref(), turn.limit()).await?;
-        let words = Words(visit.locale);
-        Ok(json!({
-            "record_id": found.record.0,
-            "entries": found.entries.iter().map(|entry| entry_json(words, entry)).collect::<Vec<_>>(),
-            "next": found.next.as_ref().map(Cursor::text),
-            "page": link(&state, (&tenant, record, eye))?,
-        }))
+) -> Answer {
+    let record = RecordId(record.parse().map_err(|_| app::Error::NotFound)?);
+    let after = match &turn.after {
+        Some(text) => Some(Cursor::parse(text).ok_or(app::Error::Rejected("bad_cursor"))?),
+        None => None,
     };
-    answer(result.await, &visit)
+    let found = timeline::of(&state.app, &tenant, record, eye, after.as_ref(), turn.limit()).await?;
+    let words = Words(visit.locale);
+    Ok(Json(json!({
+        "record_id": found.record.0,
+        "entries": found.entries.iter().map(|entry| entry_json(words, entry)).collect::<Vec<_>>(),
+        "next": found.next.as_ref().map(Cursor::text),
+        "page": link(&state, (&tenant, record, eye))?,
+    })))
 }
 
 /// An address a person opens within ten minutes.
-fn link(
-    state: &WebState,
-    what: (&TenantId, RecordId, crate::domain::timeline::Eye),
-) -> Result<String, app::Error> {
+fn link(state: &WebState, what: (&TenantId, RecordId, Eye)) -> Result<String, app::Error> {
     let (tenant, record, _) = what;
     let secret = &state.app.settings.jwt_secret;
     let token = timeline_token::sign(secret, Purpose::Link, what, state.app.now())
@@ -145,30 +130,23 @@ fn message_json(message: &Message) -> Value {
 )]
 pub async fn messages(
     State(state): State<WebState>,
-    Path(id): Path<String>,
     Query(turn): Query<Turn>,
-    visit: Visit,
-    headers: HeaderMap,
-) -> Response {
-    let result = async {
-        let (tenant, eye) = admit_as(&state, &id, &headers).await?;
-        let wanted =
-            turn.state.as_deref().and_then(OutboxState::parse).ok_or(app::Error::Rejected("bad_state"))?;
-        let after = match &turn.after {
-            Some(text) => Some(OutboxId::parse(text).ok_or(app::Error::Rejected("bad_cursor"))?),
-            None => None,
-        };
-        let limit = turn.limit();
-        let (list, next) =
-            timeline::messages(&state.app, &tenant, wanted, eye, after.as_ref(), limit).await?;
-        let list = list.iter().map(|(record, message)| {
-            let mut body = message_json(message);
-            body["record_id"] = json!(record);
-            body
-        });
-        Ok(json!({"messages": list.collect::<Vec<_>>(), "next": next}))
+    Caller { tenant, eye }: Caller,
+) -> Answer {
+    let wanted =
+        turn.state.as_deref().and_then(OutboxState::parse).ok_or(app::Error::Rejected("bad_state"))?;
+    let after = match &turn.after {
+        Some(text) => Some(OutboxId::parse(text).ok_or(app::Error::Rejected("bad_cursor"))?),
+        None => None,
     };
-    answer(result.await, &visit)
+    let limit = turn.limit();
+    let (list, next) = timeline::messages(&state.app, &tenant, wanted, eye, after.as_ref(), limit).await?;
+    let list = list.iter().map(|(record, message)| {
+        let mut body = message_json(message);
+        body["record_id"] = json!(record);
+        body
+    });
+    Ok(Json(json!({"messages": list.collect::<Vec<_>>(), "next": next})))
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -208,18 +186,14 @@ impl Said {
 )]
 pub async fn settle(
     State(state): State<WebState>,
-    Path((id, message)): Path<(String, String)>,
-    visit: Visit,
-    headers: HeaderMap,
-    body: axum::body::Bytes,
-) -> Response {
-    let result = async {
-        let tenant = admit(&state, &id, &headers).await?;
-        let message = OutboxId::parse(&message).ok_or(app::Error::NotFound)?;
-        let said: Said = serde_json::from_slice(&body).map_err(|_| app::Error::Rejected("bad_word"))?;
-        let word = said.word()?;
-        let is_new = settle::settle(&state.app, &tenant, &message, word).await?;
-        Ok(json!({"message_id": message, "as": said.what, "again": said.again, "settled_before": !is_new}))
-    };
-    answer(result.await, &visit)
+    Path((_, message)): Path<(String, String)>,
+    caller: Caller,
+    body: Bytes,
+) -> Answer {
+    let message = OutboxId::parse(&message).ok_or(app::Error::NotFound)?;
+    let said: Said = serde_json::from_slice(&body).map_err(|_| app::Error::Rejected("bad_word"))?;
+    let is_new = settle::settle(&state.app, &caller.tenant, &message, said.word()?).await?;
+    let said =
+        json!({"message_id": message, "as": said.what, "again": said.again, "settled_before": !is_new});
+    Ok(Json(said))
 }

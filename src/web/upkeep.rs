@@ -2,23 +2,14 @@
 
 use axum::Json;
 use axum::extract::{Path, State};
-use axum::http::HeaderMap;
-use axum::response::{IntoResponse as _, Response};
-use serde::Serialize;
 use serde_json::json;
 
-use super::api::admit;
-use super::error;
+use super::answer::Answer;
+use super::caller::Caller;
 use super::openapi::{COMPANY, Problem};
-use super::state::{Visit, WebState};
-use crate::app::{self, codes, upkeep};
-
-fn answer<T: Serialize>(result: Result<T, app::Error>, visit: &Visit) -> Response {
-    match result {
-        Ok(body) => Json(body).into_response(),
-        Err(e) => error::problem(&e, &visit.request_id),
-    }
-}
+use super::state::WebState;
+use crate::app::codes;
+use crate::app::upkeep::{self, BookingsCheck, Webhook};
 
 #[utoipa::path(
     get,
@@ -32,17 +23,8 @@ fn answer<T: Serialize>(result: Result<T, app::Error>, visit: &Visit) -> Respons
     ),
     security(("key" = []))
 )]
-pub async fn check_bookings(
-    State(state): State<WebState>,
-    Path(id): Path<String>,
-    visit: Visit,
-    headers: HeaderMap,
-) -> Response {
-    let result = async {
-        let tenant = admit(&state, &id, &headers).await?;
-        upkeep::check_bookings(&state.app, &tenant).await
-    };
-    answer(result.await, &visit)
+pub async fn check_bookings(State(state): State<WebState>, caller: Caller) -> Answer<Json<BookingsCheck>> {
+    Ok(Json(upkeep::check_bookings(&state.app, &caller.tenant).await?))
 }
 
 #[utoipa::path(
@@ -57,17 +39,8 @@ pub async fn check_bookings(
     ),
     security(("key" = []))
 )]
-pub async fn webhook(
-    State(state): State<WebState>,
-    Path(id): Path<String>,
-    visit: Visit,
-    headers: HeaderMap,
-) -> Response {
-    let result = async {
-        let tenant = admit(&state, &id, &headers).await?;
-        upkeep::webhook(&state.app, &tenant).await
-    };
-    answer(result.await, &visit)
+pub async fn webhook(State(state): State<WebState>, caller: Caller) -> Answer<Json<Webhook>> {
+    Ok(Json(upkeep::webhook(&state.app, &caller.tenant).await?))
 }
 
 /// What became of a hook of the resource `salonbridge_test` with this id.
@@ -85,16 +58,13 @@ pub async fn webhook(
 )]
 pub async fn test_hook(
     State(state): State<WebState>,
-    Path((id, number)): Path<(String, i64)>,
-    visit: Visit,
-    headers: HeaderMap,
-) -> Response {
-    let result = async {
-        let tenant = admit(&state, &id, &headers).await?;
-        let fate = upkeep::test_hook(&state.app, &tenant, number).await?;
-        Ok(json!({"received_at": fate.received_at, "absorbed_at": fate.absorbed_at, "outcome": fate.outcome}))
-    };
-    answer(result.await, &visit)
+    Path((_, number)): Path<(String, i64)>,
+    caller: Caller,
+) -> Answer {
+    let fate = upkeep::test_hook(&state.app, &caller.tenant, number).await?;
+    let fate =
+        json!({"received_at": fate.received_at, "absorbed_at": fate.absorbed_at, "outcome": fate.outcome});
+    Ok(Json(fate))
 }
 
 /// Gives codes to clients who have none, some at a time; ask again while any are `left`.
@@ -110,16 +80,7 @@ pub async fn test_hook(
     ),
     security(("key" = []))
 )]
-pub async fn generate_codes(
-    State(state): State<WebState>,
-    Path(id): Path<String>,
-    visit: Visit,
-    headers: HeaderMap,
-) -> Response {
-    let result = async {
-        let tenant = admit(&state, &id, &headers).await?;
-        let (made, left) = codes::generate(&state.app, &tenant).await?;
-        Ok(json!({"made": made, "left": left}))
-    };
-    answer(result.await, &visit)
+pub async fn generate_codes(State(state): State<WebState>, caller: Caller) -> Answer {
+    let (made, left) = codes::generate(&state.app, &caller.tenant).await?;
+    Ok(Json(json!({"made": made, "left": left})))
 }

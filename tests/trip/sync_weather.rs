@@ -125,6 +125,7 @@ async fn whoever_may_asks_for_a_sync_and_sees_its_log() {
     let (_, page) = salon.asked("GET", &format!("{log}?limit=2&before={next}"), OPERATOR, "").await;
     assert_eq!((&page["syncs"][0]["sync_id"], &page["next"]), (&run["sync_id"], &Value::Null));
     assert_eq!(salon.asked("POST", &log, &key, r#"{"kind":"moon"}"#).await.0, 400);
+    assert_eq!(salon.asked("POST", &log, "nobody's token", r#"{"kind":"moon"}"#).await.0, 404);
     assert_eq!(salon.asked("GET", &format!("{log}?before=x"), &key, "").await.0, 400);
 
     salon.crm("POST", &format!("/admin/salons/{}/freeze", demo_trip::SALON), json!({})).await;
