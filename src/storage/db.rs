@@ -138,18 +138,13 @@ impl Db {
             .busy_timeout(ACQUIRE_TIMEOUT)
             .foreign_keys(true)
             .pragma("wal_autocheckpoint", WAL_PAGES)
-            .pragma("secure_delete", "on");
-        let writer = SqlitePoolOptions::new()
-            .max_connections(1)
-            .acquire_timeout(ACQUIRE_TIMEOUT)
-            .connect_with(options.clone())
-            .await?;
-        let folder = SqlitePoolOptions::new().max_connections(1).connect_lazy_with(options.clone());
-        let readers = SqlitePoolOptions::new()
-            .max_connections(SQLITE_READERS)
-            .acquire_timeout(ACQUIRE_TIMEOUT)
-            .connect_with(options.read_only(true))
-            .await?;
+            .pragma("secure_delete", "on")
+            .pragma("temp_store", "memory");
+        // A file is there, or opening it failed: no need to ask a connection each time whether it still lives.
+        let pool = || SqlitePoolOptions::new().acquire_timeout(ACQUIRE_TIMEOUT).test_before_acquire(false);
+        let writer = pool().max_connections(1).connect_with(options.clone()).await?;
+        let folder = pool().max_connections(1).connect_lazy_with(options.clone());
+        let readers = pool().max_connections(SQLITE_READERS).connect_with(options.read_only(true)).await?;
         Ok(Self::Sqlite { writer, readers, folder, lock: Arc::new(lock) })
     }
 
