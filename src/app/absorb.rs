@@ -2,7 +2,7 @@
 
 use super::error::Error;
 use super::telling::{Decided, carry_out, told_of};
-use super::{App, cards, enqueue, settle, tenants_of};
+use super::{App, cards, enqueue, settle, tenant_in};
 use crate::domain::dates;
 use crate::domain::planner::{self, Plan, Situation, Told};
 use crate::domain::record::{self, Field, Record};
@@ -110,20 +110,24 @@ impl Known {
 }
 
 /// `None` when there is nothing to know: no hook has come, and none had come before.
-async fn load(app: &App, id: &TenantId, record_id: RecordId, has_news: bool) -> Result<Option<Known>, Error> {
-    let tenant = tenants_of(app, id).await?.tenant;
-    let key = app.keys.of(id).await?;
-    let mut conn = app.db.read().await?;
-    let row = records::find(&mut conn, id, record_id).await?;
+async fn load(
+    app: &App,
+    conn: &mut Conn,
+    (id, key): (&TenantId, DataKey),
+    record_id: RecordId,
+    has_news: bool,
+) -> Result<Option<Known>, Error> {
+    let row = records::find(conn, id, record_id).await?;
     if row.is_none() && !has_news {
         return Ok(None);
     }
-    let (told, told_revision) = told_of(&mut conn, &key, id, row.as_ref()).await?;
+    let tenant = tenant_in(app, conn, id).await?.tenant;
+    let (told, told_revision) = told_of(conn, &key, id, row.as_ref()).await?;
     let record = match &row {
         Some(row) => serde_json::from_slice(&key.open("record", &record_id.to_string(), &row.body)?)?,
         None => Record::unknown(record_id),
     };
-    let is_wanted = !has_news && settle::is_wanted(&mut conn, id, record_id).await?;
+    let is_wanted = !has_news && settle::is_wanted(conn, id, record_id).await?;
     let known = Known {
         tenant,
         key,
@@ -144,9 +148,15 @@ async fn load(app: &App, id: &TenantId, record_id: RecordId, has_news: bool) -> 
 /// many hooks were taken.
 async fn absorb_record(app: &App, id: &TenantId, record_id: RecordId) -> Result<usize, Error> {
     for _ in 0..MOST_LOOKS {
+        let key = app.keys.of(id).await?;
+        let mut conn = app.db.read().await?;
         // Anew each time: whoever was quicker has taken some.
-        let waiting = list_waiting(app, id, "record", record_id.0).await?;
-        let Some(mut known) = load(app, id, record_id, !waiting.is_empty()).await? else { return Ok(0) };
+        let waiting = inbox::list_waiting(&mut conn, id, "record", record_id.0, MOST_AT_ONCE as i64).await?;
+        let has_news = !waiting.is_empty();
+        let Some(mut known) = load(app, &mut conn, (id, key), record_id, has_news).await? else {
+            return Ok(0);
+        };
+        drop(conn);
         failpoint!("absorb.read");
         let bodies = app.keys.open_arrived(id, &known.key, &waiting).await?;
         let outcomes = learn(&mut known, &bodies);

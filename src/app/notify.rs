@@ -6,10 +6,11 @@
 //! while and otherwise calls it uncertain, for a person to settle. It is never silently sent again.
 
 use super::error::Error;
-use super::{App, bus::News, enqueue, pace, settle, tenants_of, why};
+use super::{App, bus::News, enqueue, pace, settle, tenant_in, tenants_of, why};
 use crate::domain::message::{OutboxState, Ticks};
 use crate::domain::planner::Told;
 use crate::domain::retry::Schedule;
+use crate::domain::rules::Rules;
 use crate::domain::session::{Lease, SessionState};
 use crate::domain::tenant::TenantState;
 use crate::domain::why::{Key, Verb, Why};
@@ -40,12 +41,22 @@ pub fn message_id(key: &DataKey, intent: &str) -> String {
     format!("3EB0{}", key.hash("message_id", intent)[..18].to_uppercase())
 }
 
-/// Sends one message whose turn it is. `Some(ms)`: not only this one cannot be sent; the salon waits so long.
-pub(super) async fn send(app: &App, lease: &Lease, outbox_id: &OutboxId) -> Result<Option<i64>, Error> {
+/// A message whose turn it is.
+pub(super) struct Due {
+    pub id: OutboxId,
+    /// Its number took a message lately: WhatsApp need not be asked about it.
+    pub is_known: bool,
+}
+
+/// Sends one. `Some(ms)`: not only this one cannot be sent; the salon waits so long.
+pub(super) async fn send(app: &App, lease: &Lease, due: &Due) -> Result<Option<i64>, Error> {
     let (id, now) = (&lease.tenant, app.now());
-    let row = outbox::find(&mut app.db.read().await?, id, outbox_id).await?;
+    let mut conn = app.db.read().await?;
+    let row = outbox::find(&mut conn, id, &due.id).await?;
     let Some(row) = row.filter(|row| row.state == OutboxState::Planned) else { return Ok(None) };
-    if let Some((state, why)) = still_wanted(app, id, &row, now).await? {
+    let tenant = tenant_in(app, &mut conn, id).await?.tenant;
+    drop(conn);
+    if let Some((state, why)) = still_wanted(tenant.state, &row, now) {
         settle(app, id, &row, state, Some(why.into())).await?;
         return Ok(None);
     }
@@ -58,7 +69,8 @@ pub(super) async fn send(app: &App, lease: &Lease, outbox_id: &OutboxId) -> Resu
     let text = key.open_text("outbox", &row.intent, &row.text)?;
     failpoint!("notify.wanted");
     let gateway = app.gateway()?;
-    match gateway.is_on_whatsapp(id, &to).await {
+    let is_there = if due.is_known { Ok(true) } else { gateway.is_on_whatsapp(id, &to).await };
+    match is_there {
         Ok(true) => {}
         Ok(false) => {
             settle(app, id, &row, OutboxState::Failed, Some(Key::NotOnWhatsapp.into())).await?;
@@ -67,7 +79,8 @@ pub(super) async fn send(app: &App, lease: &Lease, outbox_id: &OutboxId) -> Resu
         Err(error) => return refused(app, id, &row, error).await,
     }
     failpoint!("notify.before_begin");
-    if !begin(app, &key, lease, &row, &to).await? {
+    let rules = app.tenants.rules(tenant.salon_id);
+    if !begin(app, (&key, rules), lease, &row, &to).await? {
         return Ok(None);
     }
     failpoint!("notify.begun");
@@ -92,30 +105,29 @@ pub(super) async fn send(app: &App, lease: &Lease, outbox_id: &OutboxId) -> Resu
 }
 
 /// Why a planned message is not to be sent after all.
-async fn still_wanted(
-    app: &App,
-    id: &TenantId,
-    row: &OutboxRow,
-    now: UnixMs,
-) -> Result<Option<(OutboxState, Key)>, Error> {
+fn still_wanted(salon: TenantState, row: &OutboxRow, now: UnixMs) -> Option<(OutboxState, Key)> {
     if row.deadline <= now {
-        return Ok(Some((OutboxState::Expired, Key::TooLate)));
+        return Some((OutboxState::Expired, Key::TooLate));
     }
-    let state = tenants_of(app, id).await?.tenant.state;
     let own = row.kind.is_to_salon();
-    Ok(match state {
+    match salon {
         TenantState::Active => None,
         TenantState::Frozen if !own => Some((OutboxState::Cancelled, Key::SalonFrozen)),
         TenantState::Uninstalled => Some((OutboxState::Cancelled, Key::SalonUninstalled)),
         _ if own => None,
         _ => Some((OutboxState::Cancelled, Key::SalonNotActive)),
-    })
+    }
 }
 
 /// Commits that an attempt begins, together with what the client will know from it.
-async fn begin(app: &App, key: &DataKey, lease: &Lease, row: &OutboxRow, to: &Phone) -> Result<bool, Error> {
+async fn begin(
+    app: &App,
+    (key, rules): (&DataKey, &Rules),
+    lease: &Lease,
+    row: &OutboxRow,
+    to: &Phone,
+) -> Result<bool, Error> {
     let (id, now) = (&lease.tenant, app.now());
-    let rules = app.tenants.rules(tenants_of(app, id).await?.tenant.salon_id);
     let mut conn = app.db.begin().await?;
     if !session_lease::guard(&mut conn, lease).await? && !planted(Mistake::NoEpoch) {
         return Err(Error::NotHeld);

@@ -7,16 +7,17 @@
 //! turn looked finds a job that waits already: the turn looks once more before it rests.
 
 use super::error::Error;
-use super::{App, bus::News, enqueue, notify, pace, tenants_of, why};
+use super::notify::{self, Due};
+use super::{App, bus::News, enqueue, pace, tenant_in, why};
 use crate::domain::message::OutboxState;
 use crate::domain::pacing::{self, Number, Turn, Waiting};
 use crate::domain::rules::Rules;
 use crate::domain::session::{Lease, SessionState};
 use crate::domain::why::{Key, Verb};
 use crate::kernel::clock::UnixMs;
-use crate::kernel::id::{OutboxId, TenantId};
+use crate::kernel::id::TenantId;
 use crate::storage::waiting::{self, WaitingRow};
-use crate::storage::{outbox, session_lease, wa_session};
+use crate::storage::{Conn, outbox, session_lease, wa_session};
 
 /// Messages of one turn: a stop does not wait longer than for these.
 const AT_ONCE: usize = 20;
@@ -36,7 +37,7 @@ const LAST_LOOK_MS: i64 = 1_000;
 const LONGEST_WAIT_MS: i64 = 3_600_000;
 
 enum Choice {
-    Send(Lease, OutboxId),
+    Send(Lease, Due),
     /// Something was done; look again.
     Again,
     Wait(i64),
@@ -84,23 +85,30 @@ async fn settle_silent(app: &App, id: &TenantId) -> Result<Option<i64>, Error> {
 /// Finds the message whose turn it is.
 async fn choose(app: &App, id: &TenantId) -> Result<Choice, Error> {
     let now = app.now();
-    let Some(deadline) = waiting::first_deadline(&mut app.db.read().await?, id).await? else {
+    // One connection for all that is read here, and none while anything is written.
+    let mut conn = app.db.read().await?;
+    let Some(deadline) = waiting::first_deadline(&mut conn, id).await? else {
         return Ok(Choice::Nothing);
     };
     if deadline <= now {
+        drop(conn);
         drop_stale(app, id, now).await?;
         return Ok(Choice::Again);
     }
-    let lease = match session(app, id).await? {
+    let lease = match session(app, &mut conn, id).await? {
         Ok(lease) => lease,
-        Err((why, ms)) => return hold_all(app, id, why, ms.min(deadline.since(now))).await,
+        Err((why, ms)) => {
+            drop(conn);
+            return hold_all(app, id, why, ms.min(deadline.since(now))).await;
+        }
     };
-    let rules = app.tenants.rules(tenants_of(app, id).await?.tenant.salon_id);
-    let (number, breaker) = pace::history(&mut app.db.read().await?, id, rules, now).await?;
+    let rules = app.tenants.rules(tenant_in(app, &mut conn, id).await?.tenant.salon_id);
+    let (number, breaker) = pace::history(&mut conn, id, rules, now).await?;
     if let Some(until) = breaker.open_until.filter(|until| *until > now) {
+        drop(conn);
         return hold_all(app, id, Key::SendingRests, until.min(deadline).since(now)).await;
     }
-    let nearest = waiting::list(&mut app.db.read().await?, id, now, LOOK).await?;
+    let nearest = waiting::list(&mut conn, id, now, LOOK).await?;
     let seen = look(rules, &number, &nearest, now);
     if let Seen::Turn(message) = seen {
         return Ok(Choice::Send(lease, message));
@@ -108,22 +116,23 @@ async fn choose(app: &App, id: &TenantId) -> Result<Choice, Error> {
     // Strangers may wait for days: nobody else waits behind them.
     let mut all = seen;
     if nearest.len() == usize::try_from(LOOK).unwrap_or(usize::MAX) {
-        let warm = waiting::list_warm(&mut app.db.read().await?, id, now, LOOK).await?;
+        let warm = waiting::list_warm(&mut conn, id, now, LOOK).await?;
         match look(rules, &number, &warm, now) {
             Seen::Turn(message) => return Ok(Choice::Send(lease, message)),
             other => all = all.and(other),
         }
     }
     let Seen::Later { at, held } = all else { return Ok(Choice::Nothing) };
+    let put_off = waiting::first_put_off(&mut conn, id, now).await?;
+    drop(conn);
     note_held(app, id, &held, now).await?;
-    let put_off = waiting::first_put_off(&mut app.db.read().await?, id, now).await?;
     // Something may be too late before its turn comes.
     let next = put_off.into_iter().fold(at.min(deadline), UnixMs::min);
     Ok(Choice::Wait(next.since(now)))
 }
 
 enum Seen {
-    Turn(OutboxId),
+    Turn(Due),
     /// The earliest of them, and who waits for something that is worth a line.
     Later {
         at: UnixMs,
@@ -147,8 +156,9 @@ impl Seen {
 fn look(rules: &Rules, number: &Number, rows: &[WaitingRow], now: UnixMs) -> Seen {
     let (mut earliest, mut held) = (UnixMs(i64::MAX), Vec::new());
     for row in rows {
-        match pacing::turn(&rules.pacing, number, &waiting_of(row), now) {
-            Turn::Now => return Seen::Turn(row.id.clone()),
+        let waiting = waiting_of(row);
+        match pacing::turn(&rules.pacing, number, &waiting, now) {
+            Turn::Now => return Seen::Turn(Due { id: row.id.clone(), is_known: waiting.is_known(now) }),
             Turn::Later { at, why } => {
                 earliest = earliest.min(at);
                 let is_news = matches!(why, Key::HourFull | Key::NewChatsFull | Key::ReachOutLocked);
@@ -173,7 +183,7 @@ fn waiting_of(row: &WaitingRow) -> Waiting {
 }
 
 /// The lease to send under, or what stands in the way and for how long to wait.
-async fn session(app: &App, id: &TenantId) -> Result<Result<Lease, (Key, i64)>, Error> {
+async fn session(app: &App, conn: &mut Conn, id: &TenantId) -> Result<Result<Lease, (Key, i64)>, Error> {
     let gateway = app.gateway()?;
     Ok(match (gateway.state(id), gateway.lease(id)) {
         (Some(SessionState::Online), Some(lease)) => Ok(lease),
@@ -182,7 +192,7 @@ async fn session(app: &App, id: &TenantId) -> Result<Result<Lease, (Key, i64)>, 
         (Some(_), _) => Err((Key::NotLinked, UNLINKED_WAIT_MS)),
         (None, _) => {
             // No session here, and perhaps none anywhere: it may only not be back yet.
-            let session = wa_session::find(&mut app.db.read().await?, id).await?;
+            let session = wa_session::find(conn, id).await?;
             let is_linked = session.is_some_and(|session| session.state.is_linked());
             Err((if is_linked { Key::Offline } else { Key::NotLinked }, UNLINKED_WAIT_MS))
         }

@@ -8,6 +8,8 @@ use crate::kernel::clock::UnixMs;
 
 const HOUR_MS: i64 = 3_600_000;
 const DAY_MS: i64 = 24 * HOUR_MS;
+/// Numbers change hands, and people leave WhatsApp, but not from one week to the next.
+const KNOWN_MS: i64 = 30 * DAY_MS;
 
 /// `[pacing]` of a rules file: every key may be missing, none may be misspelt.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -150,6 +152,15 @@ pub struct Waiting {
     pub is_own: bool,
     /// The client asked for it and waits, as for an answer: it is counted, but does not wait for what others have used up.
     pub is_asked_for: bool,
+}
+
+impl Waiting {
+    /// Whether its client's number surely still is with WhatsApp: it took a message not long ago. Somebody who looks a friend's
+    /// number up before every word is no person.
+    #[must_use]
+    pub fn is_known(&self, now: UnixMs) -> bool {
+        !self.is_cold && self.client_at.is_some_and(|at| (0..KNOWN_MS).contains(&now.since(at)))
+    }
 }
 
 /// How it stands with a salon's sending, for people. Instants are unix milliseconds.

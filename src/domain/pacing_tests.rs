@@ -46,6 +46,21 @@ fn a_number_that_has_been_silent_writes_at_once() {
 }
 
 #[test]
+fn a_number_is_known_while_it_took_a_message_lately() {
+    let took = |days: i64| Waiting { client_at: Some(NOW.plus_ms(-days * DAY_MS)), ..message() };
+    for (message, is_known) in [
+        (took(0), true),
+        (took(29), true),
+        (took(30), false),
+        (took(-1), false),
+        (message(), false),
+        (Waiting { is_cold: true, ..took(1) }, false),
+    ] {
+        assert_eq!(message.is_known(NOW), is_known, "{message:?}");
+    }
+}
+
+#[test]
 fn between_two_messages_it_pauses_each_time_differently_whoever_is_next() {
     let rules = rules();
     let mut pauses: Vec<i64> = (0..50)

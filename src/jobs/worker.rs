@@ -53,10 +53,11 @@ async fn work(app: Arc<App>, kind: Kind, stop: CancellationToken) {
         // Registered before looking, so that a ring between the look and the wait is not lost.
         let rung = app.bells.rung(kind.name);
         let free = places.available_permits();
-        let claimed = if free == 0 { Ok(Vec::new()) } else { claim(&app, kind, free).await };
-        let claimed = claimed.unwrap_or_else(|error| {
+        // While there is no place, the end of a run rings.
+        let looked = if free == 0 { Ok((Vec::new(), POLL)) } else { claim(&app, kind, free).await };
+        let (claimed, pause) = looked.unwrap_or_else(|error| {
             tracing::error!(%error, job.kind = kind.name, "no job could be claimed");
-            Vec::new()
+            (Vec::new(), POLL)
         });
         let found = claimed.len();
         for (token, job) in claimed {
@@ -69,7 +70,6 @@ async fn work(app: Arc<App>, kind: Kind, stop: CancellationToken) {
             });
         }
         if found == 0 || places.available_permits() == 0 {
-            let pause = until_due(&app, kind.name).await;
             tokio::select! {
                 () = rung => {}
                 () = tokio::time::sleep(pause) => {}
@@ -81,15 +81,19 @@ async fn work(app: Arc<App>, kind: Kind, stop: CancellationToken) {
     running.wait().await;
 }
 
-async fn claim(app: &App, kind: Kind, free: usize) -> Result<Vec<(String, JobRow)>, Error> {
+/// Takes what is due, and says how long nothing more can be, at most a poll. What is due and was not taken has a busy lane, whose
+/// end rings.
+async fn claim(app: &App, kind: Kind, free: usize) -> Result<(Vec<(String, JobRow)>, Duration), Error> {
     let token = random_hex(8);
     let now = app.now();
     // One salon has a quarter of the places at most, give or take what one claim brings.
     let share = kind.places.div_ceil(4);
     let limit = free.min(share);
     // A look costs nothing; the writer is taken only when there is something to take.
-    if job::next_due(&mut app.db.read().await?, kind.name, now).await?.is_none() {
-        return Ok(Vec::new());
+    let due = job::next_due(&mut app.db.read().await?, kind.name, now.plus_ms(POLL_MS)).await?;
+    let pause = due.map_or(POLL, |due| Duration::from_millis(u64::try_from(due.since(now)).unwrap_or(0)));
+    if !pause.is_zero() {
+        return Ok((Vec::new(), pause));
     }
     let mut conn = app.db.begin().await?;
     let want = Claim {
@@ -106,21 +110,7 @@ async fn claim(app: &App, kind: Kind, free: usize) -> Result<Vec<(String, JobRow
     failpoint!("job.before_claim");
     conn.commit().await?;
     failpoint!("job.claimed");
-    Ok(jobs.into_iter().map(|job| (token.clone(), job)).collect())
-}
-
-/// How long nothing can be due, at most a poll.
-async fn until_due(app: &App, kind: &str) -> Duration {
-    let horizon = app.now().plus_ms(POLL_MS);
-    let due = async { job::next_due(&mut app.db.read().await?, kind, horizon).await };
-    match due.await {
-        Ok(Some(due)) => {
-            let ms = u64::try_from(due.since(app.now())).unwrap_or(0);
-            // A due job that was not claimed has a busy lane: its end rings.
-            if ms == 0 { POLL } else { POLL.min(Duration::from_millis(ms)) }
-        }
-        Ok(None) | Err(_) => POLL,
-    }
+    Ok((jobs.into_iter().map(|job| (token.clone(), job)).collect(), POLL))
 }
 
 async fn run_one(app: &Arc<App>, token: &str, row: &JobRow) {
