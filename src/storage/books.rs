@@ -38,7 +38,9 @@ const BEHIND_OF_CLIENT: &str = "SELECT * FROM record WHERE tenant_id = $1 AND cl
 /// nothing can be read any more.
 const LIST_SILENT: &str = "SELECT t.id FROM tenant AS t WHERE t.data_key <> '' \
      AND EXISTS (SELECT 1 FROM record AS r WHERE r.tenant_id = t.id AND r.books_due) \
-     AND NOT EXISTS (SELECT 1 FROM job WHERE kind = $1 AND subject = t.id AND state IN ('ready', 'leased', 'parked')) LIMIT $2";
+     AND NOT EXISTS (SELECT 1 FROM job WHERE kind = $1 AND subject = t.id AND state = 'ready') \
+     AND NOT EXISTS (SELECT 1 FROM job WHERE kind = $1 AND subject = t.id AND state = 'leased') \
+     AND NOT EXISTS (SELECT 1 FROM job WHERE kind = $1 AND subject = t.id AND state = 'parked') LIMIT $2";
 
 pub const SQL: &[&str] = &[
     TAKE_DUE,

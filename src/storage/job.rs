@@ -80,7 +80,11 @@ const COUNT: &str = "SELECT kind, state, CAST(COUNT(*) AS BIGINT), MIN(run_at) F
 const LIST_PARKED: &str =
     "SELECT * FROM job WHERE tenant_id = $1 AND state = 'parked' ORDER BY updated_at DESC LIMIT $2";
 /// One that waits or runs speaks before one that was put aside earlier.
-const FIND: &str = "SELECT * FROM job WHERE tenant_id = $1 AND kind = $2 AND subject = $3 AND state IN ('ready', 'leased', 'parked') \
+/// One state at a time: each has an index of its own, and all of them together none.
+const FIND: &str = "SELECT * FROM (\
+     SELECT * FROM job WHERE tenant_id = $1 AND kind = $2 AND subject = $3 AND state = 'ready' \
+     UNION ALL SELECT * FROM job WHERE tenant_id = $1 AND kind = $2 AND subject = $3 AND state = 'leased' \
+     UNION ALL SELECT * FROM job WHERE tenant_id = $1 AND kind = $2 AND subject = $3 AND state = 'parked') AS found \
      ORDER BY CASE WHEN state = 'parked' THEN 1 ELSE 0 END, updated_at DESC LIMIT 1";
 const DROP_PARKED: &str =
     "DELETE FROM job WHERE tenant_id = $1 AND kind = $2 AND subject = $3 AND state = 'parked'";

@@ -26,8 +26,8 @@ macro_rules! postings {
     };
 }
 const FIND: &str = postings!("p.key = $2");
-/// Lists go through [`QueryBuilder`]; this is the form for one.
-const LIST_OF_RECORDS: &str = postings!("p.record_id IN ($2) ORDER BY p.id");
+/// Lists go through [`QueryBuilder`]; this is the form for one. Asked for an order, SQLite reads all postings of the salon in it.
+const LIST_OF_RECORDS: &str = postings!("p.record_id IN ($2)");
 const LIST_OF_CLIENT: &str = postings!("p.client_id = $2 AND p.id < $3 ORDER BY p.id DESC LIMIT $4");
 const BALANCE: &str =
     "SELECT CAST(COALESCE(SUM(amount), 0) AS BIGINT) FROM ledger_line WHERE tenant_id = $1 AND account = $2";
@@ -184,7 +184,7 @@ pub async fn posted_for(
     }
     let (head, tail) = LIST_OF_RECORDS.split_once("$1").unwrap_or_default();
     let (middle, tail) = tail.split_once("$2").unwrap_or_default();
-    let raw: Vec<Raw> = on!(conn, c => {
+    let mut raw: Vec<Raw> = on!(conn, c => {
         let mut query = QueryBuilder::new(head);
         query.push_bind(tenant.as_str()).push(middle);
         let mut list = query.separated(", ");
@@ -194,6 +194,7 @@ pub async fn posted_for(
         query.push(tail);
         query.build_query_as().persistent(false).fetch_all(c).await
     })?;
+    raw.sort_by(|a, b| a.id.cmp(&b.id));
     let mut posted: HashMap<RecordId, Posted> = HashMap::new();
     for raw in raw {
         let row = PostingRow::try_from(raw)?;

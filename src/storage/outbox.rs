@@ -55,7 +55,7 @@ const NOTE_WAITING: &str = "UPDATE outbox SET reason = $2, updated_at = $3 WHERE
      RETURNING id, record_id";
 const LIST_RECENT: &str =
     "SELECT * FROM outbox WHERE tenant_id = $1 ORDER BY created_at DESC, id DESC LIMIT $2";
-const LAST_SENT: &str = "SELECT MAX(sent_at) FROM outbox WHERE tenant_id = $1";
+const LAST_SENT: &str = "SELECT MAX(sent_at) FROM outbox WHERE tenant_id = $1 AND sent_at IS NOT NULL";
 const COUNT: &str = "SELECT state, CAST(COUNT(*) AS BIGINT) FROM outbox WHERE tenant_id = $1 GROUP BY state";
 const DELETE_ALL: &str = "DELETE FROM outbox WHERE tenant_id = $1";
 

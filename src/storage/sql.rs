@@ -60,3 +60,7 @@ pub async fn prepare_all(conn: &mut Conn) -> Result<usize, (String, Error)> {
     }
     Ok(statements.len())
 }
+
+#[cfg(test)]
+#[path = "sql_tests.rs"]
+mod tests;

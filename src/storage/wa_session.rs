@@ -34,12 +34,16 @@ const FIND_BY_PHONE: &str = "SELECT tenant_id FROM wa_session WHERE phone_hash =
 /// process of ours: the old one of a deployment that overlapped, whose last word may have been written after the new one's.
 /// While a process runs it rests as long as nobody presses the button, so two processes do not fight; the price is that each
 /// start of a forgotten copy takes the link once.
-const LIST_ORPHANS: &str = "SELECT s.tenant_id, s.state, s.until_at, s.changed_at FROM wa_session AS s LEFT JOIN (SELECT tenant_id, MIN(deadline_at) AS nearest \
-     FROM outbox WHERE state IN ('planned', 'sending') GROUP BY tenant_id) AS o ON o.tenant_id = s.tenant_id \
+const LIST_ORPHANS: &str = "SELECT s.tenant_id, s.state, s.until_at, s.changed_at FROM wa_session AS s \
      WHERE s.state IN ('online', 'offline', 'replaced', 'banned', 'outdated', 'halted') \
      AND NOT EXISTS (SELECT 1 FROM session_lease AS l JOIN node AS n ON n.id = l.node WHERE l.tenant_id = s.tenant_id) \
-     AND NOT EXISTS (SELECT 1 FROM job AS j WHERE j.kind = $1 AND j.subject = s.tenant_id AND j.state IN ('ready', 'leased', 'parked')) \
-     ORDER BY COALESCE(o.nearest, 9223372036854775807), s.tenant_id";
+     AND NOT EXISTS (SELECT 1 FROM job AS j WHERE j.kind = $1 AND j.subject = s.tenant_id AND j.state = 'ready') \
+     AND NOT EXISTS (SELECT 1 FROM job AS j WHERE j.kind = $1 AND j.subject = s.tenant_id AND j.state = 'leased') \
+     AND NOT EXISTS (SELECT 1 FROM job AS j WHERE j.kind = $1 AND j.subject = s.tenant_id AND j.state = 'parked') \
+     ORDER BY COALESCE((SELECT MIN(deadline_at) FROM (\
+         SELECT MIN(deadline_at) AS deadline_at FROM outbox WHERE tenant_id = s.tenant_id AND state = 'planned' \
+         UNION ALL SELECT MIN(deadline_at) FROM outbox WHERE tenant_id = s.tenant_id AND state = 'sending') AS waiting), \
+     9223372036854775807), s.tenant_id";
 const COUNT: &str = "SELECT state, CAST(COUNT(*) AS BIGINT) FROM wa_session GROUP BY state";
 
 pub const SQL: &[&str] = &[FIND, SET_STATE, SET_LINKED, FORGET, FIND_BY_PHONE, LIST_ORPHANS, COUNT];
