@@ -44,7 +44,7 @@ pub fn message_id(key: &DataKey, intent: &str) -> String {
 /// A message whose turn it is.
 pub(super) struct Due {
     pub id: OutboxId,
-    /// Its number took a message lately: WhatsApp need not be asked about it.
+    /// WhatsApp found its number lately, and need not be asked about it.
     pub is_known: bool,
 }
 
@@ -80,7 +80,7 @@ pub(super) async fn send(app: &App, lease: &Lease, due: &Due) -> Result<Option<i
     }
     failpoint!("notify.before_begin");
     let rules = app.tenants.rules(tenant.salon_id);
-    if !begin(app, (&key, rules), lease, &row, &to).await? {
+    if !begin(app, (&key, rules), lease, (&row, due.is_known), &to).await? {
         return Ok(None);
     }
     failpoint!("notify.begun");
@@ -124,7 +124,7 @@ async fn begin(
     app: &App,
     (key, rules): (&DataKey, &Rules),
     lease: &Lease,
-    row: &OutboxRow,
+    (row, is_known): (&OutboxRow, bool),
     to: &Phone,
 ) -> Result<bool, Error> {
     let (id, now) = (&lease.tenant, app.now());
@@ -142,7 +142,7 @@ async fn begin(
         return Ok(false);
     }
     if !row.kind.is_to_salon() {
-        pace::tried(&mut conn, id, rules, &pace::peer(key, to.digits()), now).await?;
+        pace::tried(&mut conn, id, rules, (&pace::peer(key, to.digits()), is_known), now).await?;
     }
     conn.commit().await?;
     Ok(true)

@@ -65,17 +65,21 @@ pub(super) async fn standing(
     })
 }
 
-/// A message to a client is about to leave.
+/// A message to a client is about to leave; where its number was not known yet, WhatsApp has just found it.
 pub(super) async fn tried(
     conn: &mut Conn,
     id: &TenantId,
     rules: &Rules,
-    peer: &str,
+    (peer, is_known): (&str, bool),
     now: UnixMs,
 ) -> Result<(), Error> {
     let busy_until = pace::find(conn, id).await?.map_or(UnixMs(0), |row| row.busy_until);
     pace::mark_tried(conn, id, rules.pacing.busy_after(busy_until, now), now).await?;
-    Ok(chat::mark_tried(conn, id, peer, now).await?)
+    chat::mark_tried(conn, id, peer, now).await?;
+    if !is_known {
+        chat::mark_found(conn, id, peer, now).await?;
+    }
+    Ok(())
 }
 
 /// WhatsApp took a message: its client is no stranger any more, and whatever failed before is over.

@@ -156,9 +156,11 @@ impl Seen {
 fn look(rules: &Rules, number: &Number, rows: &[WaitingRow], now: UnixMs) -> Seen {
     let (mut earliest, mut held) = (UnixMs(i64::MAX), Vec::new());
     for row in rows {
-        let waiting = waiting_of(row);
-        match pacing::turn(&rules.pacing, number, &waiting, now) {
-            Turn::Now => return Seen::Turn(Due { id: row.id.clone(), is_known: waiting.is_known(now) }),
+        match pacing::turn(&rules.pacing, number, &waiting_of(row), now) {
+            Turn::Now => {
+                let is_known = pacing::is_known(row.found_at, now);
+                return Seen::Turn(Due { id: row.id.clone(), is_known });
+            }
             Turn::Later { at, why } => {
                 earliest = earliest.min(at);
                 let is_news = matches!(why, Key::HourFull | Key::NewChatsFull | Key::ReachOutLocked);

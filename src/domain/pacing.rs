@@ -154,15 +154,6 @@ pub struct Waiting {
     pub is_asked_for: bool,
 }
 
-impl Waiting {
-    /// Whether its client's number surely still is with WhatsApp: it took a message not long ago. Somebody who looks a friend's
-    /// number up before every word is no person.
-    #[must_use]
-    pub fn is_known(&self, now: UnixMs) -> bool {
-        !self.is_cold && self.client_at.is_some_and(|at| (0..KNOWN_MS).contains(&now.since(at)))
-    }
-}
-
 /// How it stands with a salon's sending, for people. Instants are unix milliseconds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Standing {
@@ -184,6 +175,12 @@ pub struct Standing {
 pub enum Turn {
     Now,
     Later { at: UnixMs, why: Key },
+}
+
+/// Whether a number surely has WhatsApp, which said so at `found_at`. Somebody who looks a friend up before every word is no person.
+#[must_use]
+pub fn is_known(found_at: Option<UnixMs>, now: UnixMs) -> bool {
+    found_at.is_some_and(|at| (0..KNOWN_MS).contains(&now.since(at)))
 }
 
 /// Whether a message may go out now, and otherwise when to look again and what it waits for.

@@ -46,18 +46,10 @@ fn a_number_that_has_been_silent_writes_at_once() {
 }
 
 #[test]
-fn a_number_is_known_while_it_took_a_message_lately() {
-    let took = |days: i64| Waiting { client_at: Some(NOW.plus_ms(-days * DAY_MS)), ..message() };
-    for (message, is_known) in [
-        (took(0), true),
-        (took(29), true),
-        (took(30), false),
-        (took(-1), false),
-        (message(), false),
-        (Waiting { is_cold: true, ..took(1) }, false),
-    ] {
-        assert_eq!(message.is_known(NOW), is_known, "{message:?}");
-    }
+fn a_number_is_known_for_a_month_after_whatsapp_found_it() {
+    let found = |days: i64| is_known(Some(NOW.plus_ms(-days * DAY_MS)), NOW);
+    assert_eq!([0, 29, 30, -1].map(found), [true, true, false, false]);
+    assert!(!is_known(None, NOW));
 }
 
 #[test]

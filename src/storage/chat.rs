@@ -12,16 +12,24 @@ const MARK_TRIED: &str = "INSERT INTO chat (tenant_id, peer, is_warm, tried_at, 
 /// Most often it is warm already, and nothing is written.
 const WARM: &str = "INSERT INTO chat (tenant_id, peer, is_warm) VALUES ($1, $2, TRUE) \
      ON CONFLICT (tenant_id, peer) DO UPDATE SET is_warm = TRUE WHERE NOT chat.is_warm";
+/// Of a chat that was just tried.
+const MARK_FOUND: &str = "UPDATE chat SET found_at = $3 WHERE tenant_id = $1 AND peer = $2";
 const COOL: &str = "UPDATE chat SET is_warm = FALSE WHERE tenant_id = $1 AND peer = $2";
 const LIST_BEGUN: &str =
     "SELECT begun_at FROM chat WHERE tenant_id = $1 AND begun_at > $2 ORDER BY begun_at DESC LIMIT $3";
 const DELETE_ALL: &str = "DELETE FROM chat WHERE tenant_id = $1";
 
-pub const SQL: &[&str] = &[MARK_TRIED, WARM, COOL, LIST_BEGUN, DELETE_ALL];
+pub const SQL: &[&str] = &[MARK_TRIED, MARK_FOUND, WARM, COOL, LIST_BEGUN, DELETE_ALL];
 
 /// A message to this client is about to leave.
 pub async fn mark_tried(conn: &mut Conn, tenant: &TenantId, peer: &str, now: UnixMs) -> Result<(), Error> {
     on!(conn, c => sqlx::query(MARK_TRIED).bind(tenant.as_str()).bind(peer).bind(now.0).execute(c).await.map(drop))?;
+    Ok(())
+}
+
+/// WhatsApp said that the client's number has it.
+pub async fn mark_found(conn: &mut Conn, tenant: &TenantId, peer: &str, now: UnixMs) -> Result<(), Error> {
+    on!(conn, c => sqlx::query(MARK_FOUND).bind(tenant.as_str()).bind(peer).bind(now.0).execute(c).await.map(drop))?;
     Ok(())
 }
 

@@ -13,7 +13,8 @@ use crate::kernel::id::{OutboxId, TenantId};
 macro_rules! list {
     ($which:expr) => {
         concat!(
-            "SELECT o.id, o.kind, o.record_id, o.reason, o.not_before_at, o.deadline_at, o.nearest_at, c.is_warm, c.tried_at \
+            "SELECT o.id, o.kind, o.record_id, o.reason, o.not_before_at, o.deadline_at, o.nearest_at, \
+             c.is_warm, c.tried_at, c.found_at \
              FROM outbox AS o LEFT JOIN chat AS c ON c.tenant_id = o.tenant_id AND c.peer = o.peer \
              WHERE o.tenant_id = $1 AND o.state = 'planned' AND o.not_before_at <= $3",
             $which,
@@ -76,6 +77,8 @@ pub struct WaitingRow {
     pub is_warm: bool,
     /// When the client was last sent something.
     pub client_at: Option<UnixMs>,
+    /// When WhatsApp last said that the client's number has it.
+    pub found_at: Option<UnixMs>,
 }
 
 #[derive(FromRow)]
@@ -89,6 +92,7 @@ struct Raw {
     nearest_at: i64,
     is_warm: Option<bool>,
     tried_at: Option<i64>,
+    found_at: Option<i64>,
 }
 
 impl TryFrom<Raw> for WaitingRow {
@@ -110,6 +114,7 @@ impl TryFrom<Raw> for WaitingRow {
             nearest: UnixMs(raw.nearest_at),
             is_warm: raw.is_warm.unwrap_or(false),
             client_at: raw.tried_at.map(UnixMs),
+            found_at: raw.found_at.map(UnixMs),
         })
     }
 }

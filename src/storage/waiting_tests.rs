@@ -49,7 +49,9 @@ async fn the_nearest_deadline_stands_first_and_knows_its_client(db: Db) {
     planned(&db, &iris, &message("next", NOW.plus_secs(20))).await;
     planned(&db, &rose, &message("hers", NOW.plus_secs(1))).await;
     done!(db, c => chat::mark_tried(c, &iris, "near", NOW.plus_ms(5)));
+    done!(db, c => chat::mark_found(c, &iris, "near", NOW.plus_ms(4)));
     done!(db, c => chat::warm(c, &rose, "late"));
+    done!(db, c => chat::mark_found(c, &rose, "late", NOW));
     let rows = seen!(db, c => list(c, &iris, NOW, 9));
     assert_eq!(names(&rows), ["near", "next", "late"]);
     assert_eq!((seen!(db, c => count(c, &iris)), seen!(db, c => count(c, &rose))), (3, 1));
@@ -63,9 +65,11 @@ async fn the_nearest_deadline_stands_first_and_knows_its_client(db: Db) {
         nearest: NOW.plus_secs(10),
         is_warm: false,
         client_at: Some(NOW.plus_ms(5)),
+        found_at: Some(NOW.plus_ms(4)),
     };
     assert_eq!(rows[0], first);
-    assert_eq!((rows[2].is_warm, rows[2].client_at), (false, None), "another salon's friend");
+    let of_late = (rows[2].is_warm, rows[2].client_at, rows[2].found_at);
+    assert_eq!(of_late, (false, None, None), "another salon's friend");
     assert_eq!(names(&seen!(db, c => list(c, &iris, NOW, 2))), ["near", "next"]);
     assert!(done!(db, c => outbox::begin_sending(c, &iris, &near, NOW)));
     assert!(
