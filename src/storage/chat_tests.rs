@@ -6,6 +6,7 @@ both!(
     a_stranger_begins_a_chat_with_every_try_and_a_friend_with_none,
     only_what_is_news_is_called_news,
     of_many_begun_chats_the_newest_count,
+    a_number_is_found_where_it_was_tried,
     a_new_number_knows_nobody_and_leaves_the_others_theirs,
 );
 
@@ -45,6 +46,24 @@ async fn of_many_begun_chats_the_newest_count(db: Db) {
         done!(db, c => mark_tried(c, &iris, &format!("client {n}"), NOW.plus_ms(n)));
     }
     assert_eq!(begun(&db, &iris, 2).await, [NOW.plus_ms(3), NOW.plus_ms(4)]);
+}
+
+async fn a_number_is_found_where_it_was_tried(db: Db) {
+    let (iris, rose) = (salon(&db).await, salon(&db).await);
+    for tenant in [&iris, &rose] {
+        done!(db, c => mark_tried(c, tenant, "anna", NOW));
+    }
+    done!(db, c => mark_found(c, &iris, "anna", NOW));
+    done!(db, c => mark_found(c, &iris, "anna", NOW.plus_ms(7)));
+    done!(db, c => mark_found(c, &iris, "nobody", NOW));
+    done!(db, c => mark_tried(c, &iris, "anna", NOW.plus_ms(9)));
+    const FOUND: &str = "SELECT peer, found_at FROM chat WHERE tenant_id = $1";
+    let found = async |tenant: &TenantId| -> Vec<(String, Option<i64>)> {
+        let mut conn = db.read().await.expect("a connection");
+        on!(&mut conn, c => sqlx::query_as(FOUND).bind(tenant.as_str()).fetch_all(c).await.expect("read"))
+    };
+    assert_eq!(found(&iris).await, [("anna".to_owned(), Some(NOW.0 + 7))]);
+    assert_eq!(found(&rose).await, [("anna".to_owned(), None)], "another salon's");
 }
 
 async fn a_new_number_knows_nobody_and_leaves_the_others_theirs(db: Db) {
